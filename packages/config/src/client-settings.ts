@@ -1,0 +1,47 @@
+/**
+ * What the client runs on: flags, environment, file and defaults, merged, checked and frozen.
+ */
+import type { Bytes, Duration, Secret } from "@smcp/core";
+
+/** How the client signs in. */
+export interface ClientSignIn {
+  readonly issuer?: string;
+  readonly clientId?: string;
+  readonly clientSecret?: Secret;
+  readonly audience?: string;
+  readonly scopes: readonly string[];
+  readonly flow: "auto" | "client-credentials" | "browser" | "device";
+  /** RFC 8707: `auto` is the resource of the server's root metadata, `off` sends none, anything else is a URI. */
+  readonly resource: string;
+  /** Upper bound on reuse of a token without expiry. */
+  readonly cacheTtl: Duration;
+  /** A token is refreshed this long before it expires. */
+  readonly tokenTtlDelta: Duration;
+  readonly clockTolerance: Duration;
+  /** Absent: what the issuer's metadata prefers. */
+  readonly authMethod?: "client_secret_basic" | "client_secret_post";
+}
+
+/** Everything that the client needs to know, frozen. */
+export interface ClientSettings {
+  /** May have a path; its query and fragment are empty. */
+  readonly serverUrl: URL;
+  readonly host: string;
+  readonly port: number;
+  /** Present: speak MCP on stdin and stdout for this path of the server instead of listening. */
+  readonly stdioPath?: string;
+  readonly readTimeout: Duration;
+  readonly writeTimeout: Duration;
+  readonly shutdownTimeout: Duration;
+  /** Bounds connecting to the server and waiting for its response headers. */
+  readonly serverTimeout: Duration;
+  /** `auto`: what the server's metadata asks for. */
+  readonly authMode: "none" | "oidc" | "auto";
+  readonly oidc: ClientSignIn;
+  readonly allowHosts: readonly string[];
+  readonly allowOrigins: readonly string[];
+  readonly maxBody: Bytes;
+  readonly metrics: { readonly enabled: boolean; readonly path: string };
+  /** Extra roots for the server and the issuer. */
+  readonly caFile?: string;
+}

@@ -1,0 +1,95 @@
+/**
+ * What the server runs on: the validated file, normalised and frozen. Nothing downstream reads the file again, so every
+ * default, unit and spelling is settled here.
+ */
+import type { Bytes, Duration, Secret } from "@smcp/core";
+
+/** Rules on a token's claims: the claim's name or dotted path, and what its value must be. */
+export type ClaimRules = ReadonlyMap<string, unknown>;
+
+/** Where and how the server listens. */
+export interface ListenSettings {
+  readonly host: string;
+  readonly port: number;
+  /** How long a request may take to arrive. */
+  readonly readTimeout: Duration;
+  /** How long one pending write may be blocked. */
+  readonly writeTimeout: Duration;
+  /** How long open requests may go on after a stop was asked for. */
+  readonly shutdownTimeout: Duration;
+  /** The origin under which callers see the server, without a trailing slash. */
+  readonly publicUrl?: string;
+  readonly trustedProxies: readonly string[];
+  readonly maxBody: Bytes;
+  readonly maxStreams: number;
+  readonly allowedOrigins: readonly string[];
+  readonly allowedHosts: readonly string[];
+  readonly sessionKey?: Secret;
+}
+
+/** What both kinds of backend have. */
+export interface BackendCommon {
+  readonly id: string;
+  readonly name: string;
+  /** Canonical; a leading slash, no trailing one, except `/` itself. */
+  readonly path: string;
+  readonly stripPath: boolean;
+  readonly timeout: Duration;
+  readonly model: string;
+  readonly maxTokens: number;
+}
+
+/** A backend reached over HTTP. */
+export interface HttpBackend extends BackendCommon {
+  readonly kind: "http";
+  readonly url: URL;
+  /** The URL's path ends in `/sse`: the transport of 2024-11-05. */
+  readonly sse: boolean;
+  /** Further request headers that pass, lower-case. */
+  readonly forwardHeaders: readonly string[];
+}
+
+/** A backend that is a child process. */
+export interface StdioBackend extends BackendCommon {
+  readonly kind: "stdio";
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: ReadonlyMap<string, string>;
+  /** Absolute. */
+  readonly workingDir: string;
+  readonly stdioTimeout: Duration;
+  /** A child without a request for this long is ended. */
+  readonly idleTtl: Duration;
+  readonly maxChildren: number;
+}
+
+export type Backend = HttpBackend | StdioBackend;
+
+/** An identity provider whose tokens are good here. */
+export interface Issuer {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  /** A subset of RS256, PS256, ES256, EdDSA and Ed25519. */
+  readonly algorithms: readonly string[];
+  /** Absent: learnt by discovery. */
+  readonly jwksUri?: string;
+  readonly tokenTyp: "compat" | "strict";
+  readonly groupsClaim: string;
+  /** Empty: every client of the issuer. */
+  readonly allowedClients: readonly string[];
+  readonly requiredClaims: ClaimRules;
+  readonly optionalClaims: ClaimRules;
+}
+
+/** Everything that the server needs to know, frozen. */
+export interface ServerSettings {
+  readonly server: ListenSettings;
+  readonly auth: { readonly mode: "none" | "oidc" };
+  readonly backends: readonly Backend[];
+  readonly issuers: readonly Issuer[];
+  readonly metrics: { readonly enabled: boolean; readonly path: string };
+  /** What the resource metadata tells `smcp client`. */
+  readonly client: { readonly clientId?: string; readonly flows: readonly string[] };
+  /** Sentences to log at start. */
+  readonly warnings: readonly string[];
+}
