@@ -1,0 +1,27 @@
+/** A `Host` value in its parts. */
+export interface Host {
+  /** Lower-case, no port; IPv6 in brackets. */
+  readonly name: string;
+  /** Absent when the value names no port. */
+  readonly port: number | undefined;
+}
+
+const NAME = /^(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
+const IPV6 = /^\[[0-9a-f:.]{2,45}\]$/;
+
+/** Reads a `Host` value strictly: no user part, no trailing dot, no path, a plain port. */
+export function parseHost(value: string): Host | undefined {
+  if (value.length > 262) return undefined;
+  const text = value.toLowerCase();
+  const found = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text);
+  const name = found?.[1];
+  if (!name || !(NAME.test(name) || IPV6.test(name))) return undefined;
+  const port = found[2] === undefined ? undefined : Number(found[2]);
+  if (port !== undefined && port > 65_535) return undefined;
+  return { name, port };
+}
+
+/** True for the names and addresses of this machine itself. */
+export function isLoopbackName(name: string): boolean {
+  return name === "localhost" || name === "[::1]" || name === "::1" || /^127(?:\.\d{1,3}){3}$/.test(name);
+}

@@ -1,0 +1,17 @@
+export { formatBytes, parseBytes, type Bytes } from "./bytes.ts";
+export { catalogue, type Code, type Entry } from "./catalogue.ts";
+export { systemClock, type Clock } from "./clock.ts";
+export { formatDuration, parseDuration, type Duration } from "./duration.ts";
+export { Failure } from "./failure.ts";
+export { headerText, mediaType, readHeaders, type HeaderMap } from "./http/headers.ts";
+export { isLoopbackName, parseHost, type Host } from "./http/host.ts";
+export { isBelow, isCanonicalPath, parseTarget, type Target } from "./http/target.ts";
+export { describeError, silentLog, type Log, type LogFields } from "./log.ts";
+export { decodeHeader, eraOf, FIRST_MODERN_REVISION, verifyHeaders, type Era } from "./mcp/era.ts";
+export { LineSplitter, onOneLine } from "./mcp/lines.ts";
+export { NAMED, readMessage, readMessageText, type Message } from "./mcp/message.ts";
+export { Ambiguous, NotJson, scan, type Level, type OnMember, type Span } from "./mcp/scan.ts";
+export { Pipeline, type Passage } from "./pipeline/run.ts";
+export { go, type Back, type Go, type Stage, type Step } from "./pipeline/stage.ts";
+export { isRefusal, publicMessage, refuse, toWire, type Refusal, type WireAnswer } from "./refusal.ts";
+export { Secret } from "./secret.ts";

@@ -1,0 +1,271 @@
+/**
+ * The strict scanner: one pass over a JSON text that accepts what `JSON.parse` accepts, minus everything that two
+ * readers could read in two ways: repeated members, case twins of protocol members, extreme depth and size. It builds no
+ * value. It reports the spans of the members that a gateway decides on; the text itself goes on unchanged.
+ */
+
+/** A text that is not JSON at all. */
+export class NotJson extends Error {
+  override readonly name = "NotJson";
+}
+
+/** A text that is JSON, but not the same JSON to every reader. */
+export class Ambiguous extends Error {
+  override readonly name = "Ambiguous";
+}
+
+/** Where a value stands in the text, end exclusive. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The objects whose members mean something to the protocol; everything else is somebody's data. */
+export type Level = "envelope" | "params" | "meta" | "data";
+
+/** Called for each member of an envelope, its `params` and its `_meta`. */
+export type OnMember = (level: Level, name: string, span: Span) => void;
+
+const MAX_DEPTH = 64;
+const MAX_MEMBERS = 100_000;
+
+const META = "io.modelcontextprotocol/";
+
+// Every member that the protocol itself reads, as the protocol spells it.
+const MEMBERS: Readonly<Record<Level, readonly string[]>> = {
+  envelope: ["jsonrpc", "id", "method", "params", "result", "error"],
+  params: [
+    "name",
+    "uri",
+    "arguments",
+    "_meta",
+    "taskId",
+    "cursor",
+    "requestId",
+    "progressToken",
+    "protocolVersion",
+    "requestState",
+    "inputResponses",
+    "ref",
+    "task",
+  ],
+  meta: [
+    "progressToken",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    `${META}protocolVersion`,
+    `${META}clientCapabilities`,
+    `${META}clientInfo`,
+    `${META}logLevel`,
+    `${META}subscriptionId`,
+    `${META}related-task`,
+  ],
+  data: [],
+};
+
+// By level: the folded spelling of a member, and the true one.
+const TRUE_SPELLING = new Map(
+  Object.entries(MEMBERS).map(([level, names]) => [level, new Map(names.map((name) => [name.toLowerCase(), name]))]),
+);
+
+/**
+ * Scans a whole text.
+ *
+ * @returns the span of its one value
+ * @throws {NotJson | Ambiguous} with the rule that the text breaks
+ */
+export function scan(text: string, onMember?: OnMember): Span {
+  return new Scanner(text, onMember).document();
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const ESCAPE = /["\\/bfnrt]|u[0-9A-Fa-f]{4}/y;
+
+class Scanner {
+  readonly #text: string;
+  readonly #onMember: OnMember | undefined;
+  #at = 0;
+  #depth = 0;
+  #members = 0;
+  /** Whether the string read last holds an escape. */
+  #escaped = false;
+
+  constructor(text: string, onMember: OnMember | undefined) {
+    this.#text = text;
+    this.#onMember = onMember;
+  }
+
+  document(): Span {
+    this.#space();
+    const start = this.#at;
+    this.#value("envelope");
+    const end = this.#at;
+    this.#space();
+    if (this.#at < this.#text.length) throw new NotJson(`unexpected text at offset ${this.#at}`);
+    return { start, end };
+  }
+
+  #value(level: Level): void {
+    const code = this.#text.charCodeAt(this.#at);
+    if (code === QUOTE) this.#string();
+    else if (code === OPEN_OBJECT) this.#object(level);
+    else if (code === OPEN_ARRAY) this.#array();
+    else if (code === 0x74) this.#word("true");
+    else if (code === 0x66) this.#word("false");
+    else if (code === 0x6e) this.#word("null");
+    else this.#number();
+  }
+
+  #object(level: Level): void {
+    const reported = level === "data" ? undefined : this.#onMember;
+    const names = new Names();
+    this.#enter();
+    if (this.#take(CLOSE_OBJECT)) return this.#leave();
+    do {
+      this.#space();
+      const name = this.#name();
+      if (++this.#members > MAX_MEMBERS) throw new Ambiguous(`more than ${MAX_MEMBERS} members`);
+      if (!names.add(name)) throw new Ambiguous(`the member ${quoted(name)} stands twice in one object`);
+      if (level !== "data") refuseTwin(level, name);
+      this.#space();
+      if (!this.#take(COLON)) throw new NotJson(`expected ":" at offset ${this.#at}`);
+      this.#space();
+      const start = this.#at;
+      this.#value(levelOf(level, name));
+      reported?.(level, name, { start, end: this.#at });
+      this.#space();
+    } while (this.#take(COMMA));
+    if (!this.#take(CLOSE_OBJECT)) throw new NotJson(`expected "," or "}" at offset ${this.#at}`);
+    this.#leave();
+  }
+
+  #array(): void {
+    this.#enter();
+    if (this.#take(CLOSE_ARRAY)) return this.#leave();
+    do {
+      this.#space();
+      this.#value("data");
+      this.#space();
+    } while (this.#take(COMMA));
+    if (!this.#take(CLOSE_ARRAY)) throw new NotJson(`expected "," or "]" at offset ${this.#at}`);
+    this.#leave();
+  }
+
+  #enter(): void {
+    this.#at++;
+    if (++this.#depth > MAX_DEPTH) throw new Ambiguous(`nested deeper than ${MAX_DEPTH}`);
+    this.#space();
+  }
+
+  #leave(): void {
+    this.#depth--;
+  }
+
+  #name(): string {
+    if (this.#text.charCodeAt(this.#at) !== QUOTE) throw new NotJson(`expected a member name at offset ${this.#at}`);
+    const start = this.#at;
+    this.#string();
+    if (!this.#escaped) return this.#text.slice(start + 1, this.#at - 1);
+    const name = JSON.parse(this.#text.slice(start, this.#at)) as string;
+    if (!name.isWellFormed()) throw new Ambiguous("a member name holds half of a surrogate pair");
+    return name;
+  }
+
+  #string(): void {
+    const text = this.#text;
+    const { length } = text;
+    let at = this.#at + 1;
+    this.#escaped = false;
+    for (;;) {
+      if (at >= length) throw new NotJson("a string does not end");
+      const code = text.charCodeAt(at);
+      if (code === QUOTE) break;
+      if (code === BACKSLASH) {
+        this.#escaped = true;
+        ESCAPE.lastIndex = at + 1;
+        if (!ESCAPE.test(text)) throw new NotJson(`a wrong escape at offset ${at}`);
+        at = ESCAPE.lastIndex;
+      } else if (code < 0x20) {
+        throw new NotJson(`a control character in a string at offset ${at}`);
+      } else {
+        at++;
+      }
+    }
+    this.#at = at + 1;
+  }
+
+  #number(): void {
+    NUMBER.lastIndex = this.#at;
+    if (!NUMBER.test(this.#text)) {
+      const what = this.#at < this.#text.length ? `unexpected text at offset ${this.#at}` : "the text ends too early";
+      throw new NotJson(what);
+    }
+    this.#at = NUMBER.lastIndex;
+  }
+
+  #word(word: string): void {
+    if (!this.#text.startsWith(word, this.#at)) throw new NotJson(`unexpected text at offset ${this.#at}`);
+    this.#at += word.length;
+  }
+
+  #take(code: number): boolean {
+    if (this.#text.charCodeAt(this.#at) !== code) return false;
+    this.#at++;
+    return true;
+  }
+
+  #space(): void {
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+      this.#at++;
+    }
+  }
+}
+
+/** The member names of one object: a short list is searched, a long one hashed. */
+class Names {
+  readonly #list: string[] = [];
+  #set: Set<string> | undefined;
+
+  /** False when the name is there already. */
+  add(name: string): boolean {
+    if (this.#set) {
+      if (this.#set.has(name)) return false;
+      this.#set.add(name);
+      return true;
+    }
+    if (this.#list.includes(name)) return false;
+    this.#list.push(name);
+    if (this.#list.length > 12) this.#set = new Set(this.#list);
+    return true;
+  }
+}
+
+function levelOf(parent: Level, name: string): Level {
+  if (parent === "envelope" && name === "params") return "params";
+  if (parent === "params" && name === "_meta") return "meta";
+  return "data";
+}
+
+/** Refuses `Method` beside what the protocol calls `method`: some readers fold case, U+017F and U+212A included. */
+function refuseTwin(level: Level, name: string): void {
+  const folded = name.replaceAll("\u017f", "s").replaceAll("\u212a", "k").replaceAll("\0", "").toLowerCase();
+  const meant = TRUE_SPELLING.get(level)?.get(folded);
+  if (meant !== undefined && meant !== name)
+    throw new Ambiguous(`the member ${quoted(name)} is nearly ${quoted(meant)}`);
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
+}

@@ -1,0 +1,65 @@
+/**
+ * The gate: what stands before every router. It reads the raw target and the raw headers, so that nothing behind it sees a
+ * request that two parsers could take for two different ones.
+ */
+import type { IncomingMessage } from "node:http";
+
+import {
+  parseHost,
+  parseTarget,
+  readHeaders,
+  refuse,
+  type HeaderMap,
+  type Host,
+  type Refusal,
+  type Target,
+} from "@smcp/core";
+
+/** A request that passed the gate. */
+export interface Admitted {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly target: Target;
+  readonly headers: HeaderMap;
+  readonly host: Host;
+}
+
+export interface GateRules {
+  /** Paths that probes reach by any address: no Host and no Origin is asked of them. */
+  readonly exempt: ReadonlySet<string>;
+  isHostAllowed(host: Host): boolean;
+  isOriginAllowed(origin: string): boolean;
+  /** Refuse what a browser says comes from another site. */
+  readonly refusesCrossSite: boolean;
+  /** The refusal for a Host that is missing, repeated or malformed. */
+  readonly badHost: "HOST_INVALID" | "HOST_FORBIDDEN";
+}
+
+const NOWHERE: Host = { name: "", port: undefined };
+
+/** Judges a request line and its headers; the body is not touched. */
+export function admit(incoming: IncomingMessage, rules: GateRules): Admitted | Refusal {
+  const target = parseTarget(incoming.url ?? "");
+  if (!target) return refuse("TARGET_INVALID");
+  const headers = readHeaders(incoming.rawHeaders);
+  if (typeof headers === "string") {
+    return headers === "host" ? refuse(rules.badHost) : refuse("HEADER_REPEATED", { header: headers });
+  }
+  const host = rules.exempt.has(target.path) ? NOWHERE : judgeCaller(headers, rules);
+  if ("refused" in host) return host;
+  // Last, so that a preflight from a foreign page learns nothing but that it is foreign.
+  const { method } = incoming;
+  if (method !== "GET" && method !== "POST" && method !== "DELETE") return refuse("METHOD_UNKNOWN");
+  return { method, target, headers, host };
+}
+
+function judgeCaller(headers: HeaderMap, rules: GateRules): Host | Refusal {
+  const host = parseHost(headers.get("host") ?? "");
+  if (!host) return refuse(rules.badHost);
+  if (!rules.isHostAllowed(host)) return refuse("HOST_FORBIDDEN");
+  const origin = headers.get("origin");
+  if (origin !== undefined) return rules.isOriginAllowed(origin) ? host : refuse("ORIGIN_FORBIDDEN");
+  // An allowed Origin spoke for itself: its page is another site by definition.
+  const site = headers.get("sec-fetch-site");
+  if (!rules.refusesCrossSite || site === undefined || site === "none" || site === "same-origin") return host;
+  return refuse("ORIGIN_FORBIDDEN", undefined, { reason: `Sec-Fetch-Site is ${JSON.stringify(site.slice(0, 32))}` });
+}

@@ -1,0 +1,50 @@
+/**
+ * One timer for all open answers of a listener: comments on silent event streams, an end to writes that stay blocked.
+ * It runs only while there is something to look after.
+ */
+import { systemClock, type Clock, type Duration } from "@smcp/core";
+
+import type { Reply } from "./reply.ts";
+
+const STEP: Duration = 1_000;
+
+export class Heartbeat {
+  /** Set when the listener shuts down: answers then close their connection. */
+  isDraining = false;
+
+  readonly #clock: Clock;
+  readonly #silence: Duration;
+  readonly #writeLimit: Duration;
+  readonly #replies = new Set<Reply>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param writeLimit how long one write may be blocked by a reader that does not read
+   * @param silence after how much silence an event stream gets a comment
+   */
+  constructor(writeLimit: Duration, silence: Duration = 15_000, clock: Clock = systemClock) {
+    this.#writeLimit = writeLimit;
+    this.#silence = silence;
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.elapsed();
+  }
+
+  add(reply: Reply): void {
+    this.#replies.add(reply);
+    this.#timer ??= setInterval(() => this.#beat(), STEP).unref();
+  }
+
+  remove(reply: Reply): void {
+    if (!this.#replies.delete(reply) || this.#replies.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #beat(): void {
+    const now = this.now();
+    for (const reply of this.#replies) reply.beat(now, this.#silence, this.#writeLimit);
+  }
+}

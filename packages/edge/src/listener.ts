@@ -1,0 +1,164 @@
+/** A listening HTTP server with every limit set: Node's defaults are for trusted networks. */
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+
+import { describeError, Failure, refuse, toWire, type Duration, type Log, type Refusal } from "@smcp/core";
+
+import { Heartbeat } from "./heartbeat.ts";
+import { Reply } from "./reply.ts";
+
+export interface ListenerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** For a whole request to arrive, headers and body. */
+  readonly readTimeout: Duration;
+  /** How long one write may be blocked. */
+  readonly writeTimeout: Duration;
+  /** Connections at once; more are closed. Default: no limit. */
+  readonly maxConnections?: number;
+  readonly log: Log;
+  /** Called for every request that Node's parser let through; throws only on a bug. */
+  handle(incoming: IncomingMessage, outgoing: ServerResponse, reply: Reply): void | Promise<void>;
+}
+
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** Stops accepting, lets answers finish for at most `grace`, then cuts what is left. */
+  close(grace: Duration): Promise<void>;
+}
+
+/** Longest header block, in bytes: Node's parser and Envoy's advice agree on 16 KiB. */
+const MAX_HEADER_BYTES = 16 * 1_024;
+const MAX_HEADERS = 100;
+
+/** Listens, or throws a {@link Failure} that names the address. */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const heartbeat = new Heartbeat(options.writeTimeout);
+  const open = new Set<Reply>();
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse, early?: Refusal): void => {
+    const reply = new Reply(incoming, outgoing, heartbeat, randomUUID());
+    open.add(reply);
+    reply.onClosed(() => open.delete(reply));
+    if (early) reply.refuse(early);
+    else if (incoming.rawHeaders.length > MAX_HEADERS * 2) reply.refuse(refuse("HEADERS_TOO_LARGE"));
+    else handleSafely(options, incoming, outgoing, reply);
+  };
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: Math.min(options.readTimeout, 10_000) || 10_000,
+      requestTimeout: options.readTimeout,
+      connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: 65_000,
+      requireHostHeader: false,
+      joinDuplicateHeaders: false,
+      noDelay: true,
+    },
+    serve,
+  );
+  // One more than allowed is let through, so that the surplus is seen instead of silently cut.
+  server.maxHeadersCount = MAX_HEADERS + 1;
+  if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
+  server.on("checkContinue", serve);
+  server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
+    serve(incoming, outgoing, refuse("EXPECTATION_UNKNOWN")),
+  );
+  server.on("clientError", answerBrokenRequest);
+  await listen(server, options.host, options.port);
+  const { port } = server.address() as AddressInfo;
+  return { host: options.host, port, close: (grace) => drain(server, heartbeat, open, grace) };
+}
+
+function handleSafely(
+  options: ListenerOptions,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  reply: Reply,
+): void {
+  const bug = (error: unknown): void => {
+    const stack = error instanceof Error ? error.stack : String(error);
+    options.log.error({ request_id: reply.requestId, stack }, "a request met a bug in smcp");
+    reply.refuse(refuse("BUG"));
+  };
+  try {
+    const pending = options.handle(incoming, outgoing, reply);
+    if (pending) pending.catch(bug);
+  } catch (error) {
+    bug(error);
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      reject(listenFailure(error, host, port));
+    });
+    server.listen({ host, port, exclusive: true }, () => {
+      server.removeAllListeners("error");
+      resolve();
+    });
+  });
+}
+
+function listenFailure(error: NodeJS.ErrnoException, host: string, port: number): Failure {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  if (error.code === "EADDRINUSE") {
+    return new Failure(
+      `the address ${address} is taken by another program`,
+      "stop that program, or choose another port with --port or server.port",
+    );
+  }
+  if (error.code === "EACCES") {
+    return new Failure(`no right to listen on ${address}`, "ports below 1024 need privileges: choose a higher one");
+  }
+  if (error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND") {
+    return new Failure(
+      `this machine has no address ${host}`,
+      "listen on 127.0.0.1, 0.0.0.0 or an address of this machine",
+    );
+  }
+  return new Failure(`cannot listen on ${address}: ${describeError(error)}`, "choose another host or port");
+}
+
+const PARSER_REFUSALS: Readonly<Record<string, Refusal>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: refuse("REQUEST_SLOW"),
+  HPE_HEADER_OVERFLOW: refuse("HEADERS_TOO_LARGE"),
+};
+
+/** What Node's parser refuses gets our answer, with a request id, on the bare socket. */
+function answerBrokenRequest(
+  error: NodeJS.ErrnoException,
+  socket: Socket & { _httpMessage?: ServerResponse | null },
+): void {
+  const underWay = socket._httpMessage;
+  if (!socket.writable || underWay?.headersSent || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const requestId = randomUUID();
+  const wire = toWire(PARSER_REFUSALS[error.code ?? ""] ?? refuse("REQUEST_MALFORMED"), requestId, undefined);
+  const headers = Object.entries({
+    ...wire.headers,
+    "content-length": String(Buffer.byteLength(wire.body)),
+    "x-request-id": requestId,
+    connection: "close",
+  });
+  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  socket.end(`HTTP/1.1 ${wire.status} \r\n${head}\r\n${wire.body}`, () => socket.destroy());
+}
+
+async function drain(server: Server, heartbeat: Heartbeat, open: ReadonlySet<Reply>, grace: Duration): Promise<void> {
+  heartbeat.isDraining = true;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const isBusy = (): boolean => [...open].some((reply) => !reply.isStanding);
+  const until = performance.now() + grace;
+  while (isBusy() && performance.now() < until) await wait(20);
+  for (const reply of open) reply.abort();
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,33 @@
+/** Process groups of the system: is one still there, tell it to end, wait until it has. Knows nothing of what runs in it. */
+import { promises as timers } from "node:timers";
+import type { Duration } from "@smcp/core";
+
+const FIRST_PAUSE: Duration = 5;
+const LONGEST_PAUSE: Duration = 50;
+
+/**
+ * Sends a signal to every process of a group; 0 only asks.
+ *
+ * @returns false when nothing is left there that may be signalled
+ */
+export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-leader, signal);
+  } catch {
+    // ESRCH: the group is gone. EPERM: on macOS only zombies are left, elsewhere it is not ours any more.
+    return false;
+  }
+}
+
+/** Waits until no process of the group is left. False when some still are after `limit`. */
+export async function isGroupGoneWithin(leader: number, limit: Duration): Promise<boolean> {
+  const end = performance.now() + limit;
+  let pause = FIRST_PAUSE;
+  while (signalGroup(leader, 0)) {
+    const left = end - performance.now();
+    if (left <= 0) return false;
+    await timers.setTimeout(Math.min(pause, left));
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  }
+  return true;
+}

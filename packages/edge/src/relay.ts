@@ -1,0 +1,130 @@
+/**
+ * Relays one request to an upstream and its answer back: bytes as they are, headers as the plan says, back-pressure both
+ * ways, cancellation when the caller leaves. It never answers by itself: what went wrong is handed to the plan.
+ */
+import type { Dispatcher, Pool } from "undici";
+
+import { describeError, type Duration } from "@smcp/core";
+
+import type { Reply } from "./reply.ts";
+
+export interface RelayRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** With its query. */
+  readonly path: string;
+  /** Flat list of names and values. */
+  readonly headers: string[];
+  readonly body: Uint8Array | null;
+}
+
+/** Response headers by lower-case name, values in latin1. */
+export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** Why nothing of the upstream's answer was sent. */
+export interface RelayFailure {
+  /**
+   * `unreachable`: no connection, or it broke before an answer. `slow`: no answer in time. `stopped`: the plan did not
+   * want this answer.
+   */
+  readonly kind: "unreachable" | "slow" | "stopped";
+  readonly reason: string;
+}
+
+export interface RelayPlan {
+  /** How long the upstream's headers may take. */
+  readonly headersTimeout: Duration;
+  /**
+   * Judges the upstream's status and headers: the flat list that goes to the caller, or a text that says why this answer
+   * must not; its body is then thrown away and `failed` is told.
+   */
+  head(status: number, headers: UpstreamHeaders): string[] | string;
+  /** Called at most once, and only while nothing was sent. */
+  failed(failure: RelayFailure): void;
+}
+
+/** Sends the request; everything after that arrives at `reply` or at the plan. */
+export function relay(pool: Pool, request: RelayRequest, reply: Reply, plan: RelayPlan): void {
+  const handler = new RelayHandler(reply, plan);
+  try {
+    pool.dispatch(
+      { method: request.method, path: request.path, headers: request.headers, body: request.body },
+      handler,
+    );
+  } catch (error) {
+    handler.onResponseError(undefined, error as Error);
+  }
+}
+
+class Stopped extends Error {}
+
+class RelayHandler implements Dispatcher.DispatchHandler {
+  readonly #reply: Reply;
+  readonly #plan: RelayPlan;
+  readonly #timer: NodeJS.Timeout;
+  #controller: Dispatcher.DispatchController | undefined;
+  #length = -1;
+  #held: Buffer | undefined;
+  #isOver = false;
+
+  constructor(reply: Reply, plan: RelayPlan) {
+    this.#reply = reply;
+    this.#plan = plan;
+    this.#timer = setTimeout(() => this.#giveUp({ kind: "slow", reason: "no answer in time" }), plan.headersTimeout);
+    reply.onClosed((ending) => {
+      if (!ending.complete) this.#giveUp(undefined);
+    });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Before this moment a request cannot be aborted: one given up meanwhile is aborted here.
+    if (this.#isOver) controller.abort(new Stopped("given up"));
+    this.#controller = controller;
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
+    if (status < 200 || this.#isOver) return;
+    clearTimeout(this.#timer);
+    const out = this.#plan.head(status, headers);
+    if (typeof out === "string") {
+      this.#giveUp({ kind: "stopped", reason: out });
+      return;
+    }
+    const length = headers["content-length"];
+    this.#length = typeof length === "string" ? Number(length) : -1;
+    if (this.#length >= 0) out.push("content-length", String(this.#length));
+    this.#reply.start(status, out, this.#length < 0);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) return;
+    if (chunk.length === this.#length) {
+      // The whole body at once: leaves with the headers in one write.
+      this.#held = chunk;
+      return;
+    }
+    if (this.#reply.write(chunk)) return;
+    controller.pause();
+    this.#reply.onceDrained(() => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#reply.end(this.#held);
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (error instanceof Stopped) return;
+    this.#giveUp({ kind: "unreachable", reason: describeError(error) });
+  }
+
+  /** Ends the exchange once, with a failure for the plan or, if the caller left, with nobody to tell. */
+  #giveUp(failure: RelayFailure | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#controller?.abort(new Stopped("given up"));
+    if (this.#reply.isStarted) this.#reply.abort();
+    else if (failure) this.#plan.failed(failure);
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * The answer to one request: the only writer of a ServerResponse. Gathers what is written in one turn of the event loop
+ * into one write, keeps event streams alive, breaks off when a reader does not read, and tells once how it ended.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import { toWire, type Refusal } from "@smcp/core";
+
+import type { Heartbeat } from "./heartbeat.ts";
+
+/** Status and headers on their way to the caller; hooks may change both. `headers` is a flat list of names and values. */
+export interface ReplyHead {
+  status: number;
+  headers: string[];
+}
+
+/** How an answer ended. */
+export interface Ending {
+  /** 0 when nothing was sent. */
+  readonly status: number;
+  readonly bytes: number;
+  /** False when the caller left, or the answer was broken off. */
+  readonly complete: boolean;
+}
+
+// How long the rest of an upload is still read after an early answer, so that the caller gets to see it.
+const LINGER = 500;
+const KEEP_ALIVE = Buffer.from(":\n\n");
+const BOUNDARY = /(?:^|\n\n|\r\r|\n\r\n|\r\r\n)$/;
+
+export class Reply {
+  /** Stands in `X-Request-Id` and in every error. */
+  readonly requestId: string;
+  /** Set on a stream that stays open by design: a shutdown does not wait for it. */
+  isStanding = false;
+
+  readonly #incoming: IncomingMessage;
+  readonly #outgoing: ServerResponse;
+  readonly #heartbeat: Heartbeat;
+  readonly #onHead: ((head: ReplyHead) => void)[] = [];
+  readonly #onClosed: ((ending: Ending) => void)[] = [];
+  readonly #onDrain: (() => void)[] = [];
+  #queue: Uint8Array[] = [];
+  #isScheduled = false;
+  #status = 0;
+  #bytes = 0;
+  #isClosed = false;
+  #isEventStream = false;
+  #tail = "";
+  #lastWrite = 0;
+  #blockedSince = 0;
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, heartbeat: Heartbeat, requestId: string) {
+    this.requestId = requestId;
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+    this.#heartbeat = heartbeat;
+    outgoing.on("close", () => this.#close());
+  }
+
+  /** True once status and headers are decided. */
+  get isStarted(): boolean {
+    return this.#status !== 0;
+  }
+
+  /** True once nothing can be written any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Lets `hook` see and change status and headers before they go out. */
+  onHead(hook: (head: ReplyHead) => void): void {
+    this.#onHead.push(hook);
+  }
+
+  /** Calls `hook` exactly once when the answer is over; at once if it is over already. */
+  onClosed(hook: (ending: Ending) => void): void {
+    if (this.#isClosed) hook(this.#ending());
+    else this.#onClosed.push(hook);
+  }
+
+  /** Sends status and headers. With `flush` they leave at the end of this turn though no body follows yet. */
+  start(status: number, headers: string[], flush = false): void {
+    if (this.#isClosed || this.isStarted) return;
+    const head: ReplyHead = { status, headers };
+    for (const hook of this.#onHead) hook(head);
+    head.headers.push("x-request-id", this.requestId);
+    if (this.#mustClose()) head.headers.push("connection", "close");
+    this.#status = head.status;
+    this.#outgoing.writeHead(head.status, head.headers);
+    if (flush) {
+      this.#isEventStream = isEventStream(head.headers);
+      this.#lastWrite = this.#heartbeat.now();
+      if (this.#isEventStream) this.#heartbeat.add(this);
+      this.#schedule();
+    }
+  }
+
+  /** Adds to the body. False when the reader is slow: wait for {@link onceDrained}. */
+  write(chunk: Uint8Array): boolean {
+    if (this.#isClosed) return true;
+    this.#queue.push(chunk);
+    this.#schedule();
+    return this.#blockedSince === 0;
+  }
+
+  /** Ends the body, with a last chunk if there is one. */
+  end(chunk?: Uint8Array): void {
+    if (this.#isClosed) return;
+    if (chunk) this.#queue.push(chunk);
+    const rest = this.#gather();
+    this.#heartbeat.remove(this);
+    if (rest) {
+      this.#bytes += rest.length;
+      this.#outgoing.end(rest);
+    } else this.#outgoing.end();
+    this.#lingerIfUnread();
+  }
+
+  /** A whole answer at once. */
+  send(status: number, headers: string[], body: Uint8Array): void {
+    this.start(status, [...headers, "content-length", String(body.length)]);
+    this.end(body);
+  }
+
+  /**
+   * Answers with a refusal; when the answer is under way already, breaks it off instead: a broken stream is honest, a
+   * forged end is not.
+   *
+   * @param id the message's own id as raw JSON text, `undefined` when it is not known
+   */
+  refuse(refusal: Refusal, id?: string): void {
+    if (this.isStarted) {
+      this.abort();
+      return;
+    }
+    const wire = toWire(refusal, this.requestId, id);
+    this.send(wire.status, Object.entries(wire.headers).flat(), Buffer.from(wire.body));
+  }
+
+  /** Breaks the connection: the caller sees that the answer is not whole. */
+  abort(): void {
+    this.#outgoing.destroy();
+  }
+
+  /** Calls `resume` once the reader has caught up, or never if it left. */
+  onceDrained(resume: () => void): void {
+    if (this.#blockedSince === 0) resume();
+    else this.#onDrain.push(resume);
+  }
+
+  /** Tells a caller that waits for it to send its body. */
+  invite(): void {
+    if (this.#incoming.headers.expect !== undefined) this.#outgoing.writeContinue();
+  }
+
+  /** Called by the heartbeat about once a second. */
+  beat(now: number, silence: number, writeLimit: number): void {
+    if (this.#blockedSince !== 0) {
+      if (now - this.#blockedSince > writeLimit) this.abort();
+    } else if (this.#isEventStream && now - this.#lastWrite >= silence && BOUNDARY.test(this.#tail)) {
+      this.write(KEEP_ALIVE);
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#isClosed || this.#outgoing.writableEnded) return;
+    const chunk = this.#gather();
+    if (!chunk) {
+      this.#outgoing.flushHeaders();
+      return;
+    }
+    this.#bytes += chunk.length;
+    if (this.#isEventStream) {
+      this.#lastWrite = this.#heartbeat.now();
+      this.#tail = (this.#tail + Buffer.from(chunk.subarray(-4)).toString("latin1")).slice(-4);
+    }
+    if (!this.#outgoing.write(chunk)) this.#block();
+  }
+
+  #block(): void {
+    if (this.#blockedSince !== 0) return;
+    this.#blockedSince = this.#heartbeat.now();
+    this.#heartbeat.add(this);
+    this.#outgoing.once("drain", () => {
+      this.#blockedSince = 0;
+      if (!this.#isEventStream) this.#heartbeat.remove(this);
+      for (const resume of this.#onDrain.splice(0)) resume();
+    });
+  }
+
+  #gather(): Uint8Array | undefined {
+    const queue = this.#queue;
+    if (queue.length === 0) return undefined;
+    this.#queue = [];
+    return queue.length === 1 ? queue[0] : Buffer.concat(queue);
+  }
+
+  #mustClose(): boolean {
+    return this.#heartbeat.isDraining || this.#isUploadPending();
+  }
+
+  #isUploadPending(): boolean {
+    return !this.#incoming.complete && hasBody(this.#incoming);
+  }
+
+  #lingerIfUnread(): void {
+    if (!this.#isUploadPending()) return;
+    const { socket } = this.#incoming;
+    this.#incoming.resume();
+    setTimeout(() => socket.destroy(), LINGER).unref();
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#queue = [];
+    this.#heartbeat.remove(this);
+    const ending = this.#ending();
+    for (const hook of this.#onClosed.splice(0)) hook(ending);
+  }
+
+  #ending(): Ending {
+    return { status: this.#status, bytes: this.#bytes, complete: this.#outgoing.writableFinished };
+  }
+}
+
+/** True when a request announces a body, however it is framed. */
+export function hasBody(incoming: IncomingMessage): boolean {
+  const { "content-length": length, "transfer-encoding": coding } = incoming.headers;
+  return coding !== undefined || (length !== undefined && length !== "0");
+}
+
+function isEventStream(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() === "content-type") return (headers[i + 1] ?? "").startsWith("text/event-stream");
+  }
+  return false;
+}
