@@ -15,7 +15,7 @@ while read -r what group; do
 done
 [ -n "$groups" ] || exit 0
 for one in $groups; do kill -TERM "-$one"; done
-exit 0
+sleep 2
 for one in $groups; do kill -KILL "-$one"; done
 `;
 
