@@ -11,6 +11,7 @@ export { decodeHeader, eraOf, FIRST_MODERN_REVISION, verifyHeaders, type Era } f
 export { LineSplitter, onOneLine } from "./mcp/lines.ts";
 export { NAMED, readMessage, readMessageText, type Message } from "./mcp/message.ts";
 export { Ambiguous, NotJson, scan, type Level, type OnMember, type Span } from "./mcp/scan.ts";
+export { SseReader, type SseEvent } from "./mcp/sse.ts";
 export { Pipeline, type Passage } from "./pipeline/run.ts";
 export { go, type Back, type Go, type Stage, type Step } from "./pipeline/stage.ts";
 export { isRefusal, publicMessage, refuse, toWire, type Refusal, type WireAnswer } from "./refusal.ts";
