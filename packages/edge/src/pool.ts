@@ -6,8 +6,10 @@ import type { Duration } from "@smcp/core";
 /**
  * Opens a pool for one origin. It bounds connecting only: how long an answer may take is the relay's own limit, and how
  * many streams may be open is the caller's.
+ *
+ * @param ca certificates to trust instead of the system's, in PEM
  */
-export function openPool(origin: string, connectTimeout: Duration): Pool {
+export function openPool(origin: string, connectTimeout: Duration, ca?: readonly string[]): Pool {
   return new Pool(origin, {
     // A limit on connections would be a limit on open streams: the next request would wait for ever.
     connections: null,
@@ -17,6 +19,6 @@ export function openPool(origin: string, connectTimeout: Duration): Pool {
     bodyTimeout: 0,
     keepAliveTimeout: 30_000,
     maxHeaderSize: 64 * 1_024,
-    connect: { timeout: connectTimeout },
+    connect: { timeout: connectTimeout, ...(ca && { ca: [...ca] }) },
   });
 }

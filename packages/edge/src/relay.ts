@@ -4,7 +4,7 @@
  */
 import type { Dispatcher, Pool } from "undici";
 
-import { describeError, type Duration } from "@smcp/core";
+import { describeError, type Bytes, type Duration } from "@smcp/core";
 
 import type { Reply } from "./reply.ts";
 
@@ -28,6 +28,8 @@ export interface RelayFailure {
    */
   readonly kind: "unreachable" | "slow" | "stopped";
   readonly reason: string;
+  /** The first bytes of a stopped answer's body: at most the plan's `peek`, fewer where they came late. */
+  readonly body?: Uint8Array;
 }
 
 export interface RelayPlan {
@@ -38,6 +40,8 @@ export interface RelayPlan {
    * must not; its body is then thrown away and `failed` is told.
    */
   head(status: number, headers: UpstreamHeaders): string[] | string;
+  /** How many bytes of the body of an answer that `head` stopped `failed` wants to see. Default 0. */
+  readonly peek?: Bytes;
   /** Called at most once, and only while nothing was sent. */
   failed(failure: RelayFailure): void;
 }
@@ -57,13 +61,18 @@ export function relay(pool: Pool, request: RelayRequest, reply: Reply, plan: Rel
 
 class Stopped extends Error {}
 
+/** How long the body of a stopped answer is waited for, where the plan wants to see it. */
+const PEEK_TIME: Duration = 1_000;
+
 class RelayHandler implements Dispatcher.DispatchHandler {
   readonly #reply: Reply;
   readonly #plan: RelayPlan;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | undefined;
   #length = -1;
   #held: Buffer | undefined;
+  #stopped: RelayFailure | undefined;
+  #peeked: Buffer | undefined;
   #isOver = false;
 
   constructor(reply: Reply, plan: RelayPlan) {
@@ -86,7 +95,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer);
     const out = this.#plan.head(status, headers);
     if (typeof out === "string") {
-      this.#giveUp({ kind: "stopped", reason: out });
+      this.#stop(out);
       return;
     }
     const length = headers["content-length"];
@@ -97,6 +106,10 @@ class RelayHandler implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isOver) return;
+    if (this.#peeked) {
+      this.#peek(chunk);
+      return;
+    }
     if (chunk.length === this.#length) {
       // The whole body at once: leaves with the headers in one write.
       this.#held = chunk;
@@ -109,13 +122,35 @@ class RelayHandler implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#isOver) return;
+    if (this.#peeked) {
+      this.#giveUp(this.#stopped);
+      return;
+    }
     this.#isOver = true;
     this.#reply.end(this.#held);
   }
 
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
     if (error instanceof Stopped) return;
-    this.#giveUp({ kind: "unreachable", reason: describeError(error) });
+    this.#giveUp(this.#peeked ? this.#stopped : { kind: "unreachable", reason: describeError(error) });
+  }
+
+  #stop(reason: string): void {
+    this.#stopped = { kind: "stopped", reason };
+    if (!this.#plan.peek) {
+      this.#giveUp(this.#stopped);
+      return;
+    }
+    this.#peeked = Buffer.alloc(0);
+    this.#timer = setTimeout(() => this.#giveUp(this.#stopped), PEEK_TIME);
+  }
+
+  #peek(chunk: Uint8Array): void {
+    const limit = this.#plan.peek ?? 0;
+    const body = Buffer.concat([this.#peeked ?? Buffer.alloc(0), chunk]).subarray(0, limit);
+    this.#peeked = body;
+    this.#stopped = { kind: "stopped", reason: this.#stopped?.reason ?? "", body };
+    if (body.length >= limit) this.#giveUp(this.#stopped);
   }
 
   /** Ends the exchange once, with a failure for the plan or, if the caller left, with nobody to tell. */
