@@ -1,0 +1,60 @@
+/**
+ * What is wrong with a configuration, told so that a person can mend it: where, what was found, what was expected and
+ * what was probably meant. All problems of a file are told at once.
+ */
+import { Failure } from "@smcp/core";
+
+/** The way to a value: keys of maps and places in lists. */
+export type Path = readonly (string | number)[];
+
+/** One thing to mend. */
+export interface Problem {
+  readonly path: Path;
+  /** From 1; 0 where no line can be named (an empty file). */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+  /** What stands there; a kind of value instead of the value where it may be secret. */
+  readonly found: string;
+  readonly expected: string;
+  /** The known name nearest to an unknown one. */
+  readonly nearest?: string;
+}
+
+/** A configuration that cannot be used: exit code 2, with every problem found. */
+export class ConfigInvalid extends Failure {
+  readonly problems: readonly Problem[];
+
+  constructor(file: string, problems: readonly Problem[]) {
+    const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const count = sorted.length === 1 ? "one problem" : `${sorted.length} problems`;
+    const lines = sorted.map((one) => `\n  ${formatProblem(file, one)}`).join("");
+    super(`"${file}" has ${count}${lines}`, "mend it, then look at it with: smcp server --check", 2);
+    this.problems = sorted;
+  }
+}
+
+/** One line for a person: `smcp.yaml:3: server.prot: expected a known key, found "prot" (did you mean "port"?)`. */
+export function formatProblem(file: string, problem: Problem): string {
+  const key = problem.path.length === 0 ? "" : ` ${formatPath(problem.path)}:`;
+  const nearest = problem.nearest === undefined ? "" : ` (did you mean "${problem.nearest}"?)`;
+  return `${file}:${problem.line}:${key} expected ${problem.expected}, found ${problem.found}${nearest}`;
+}
+
+const PLAIN_KEY = /^[\w-]+$/;
+
+/** A path as a person writes it: `mcp.backends[0].id`. */
+export function formatPath(path: Path): string {
+  let text = "";
+  for (const part of path) {
+    if (typeof part === "number") text += `[${part}]`;
+    else if (!PLAIN_KEY.test(part)) text += `[${quote(part)}]`;
+    else text += text === "" ? part : `.${part}`;
+  }
+  return text;
+}
+
+/** Text in quotes on one line, cut where it is long. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+}
