@@ -9,6 +9,8 @@ export interface Refusal {
   readonly reason?: string;
   /** Headers of this answer alone: a challenge, say. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The id of the message that is answered, as raw JSON text, where only the refusing step knows it. */
+  readonly id?: string;
 }
 
 /** Builds a refusal: `refuse("BACKEND_SLOW", { server: "docs", limit: "30s" })`. */
@@ -37,7 +39,7 @@ export interface WireAnswer {
  *
  * @param id the message's own id as raw JSON text, or `undefined` when no body was read: the member is then absent
  */
-export function toWire(refusal: Refusal, requestId: string, id: string | undefined): WireAnswer {
+export function toWire(refusal: Refusal, requestId: string, id: string | undefined = refusal.id): WireAnswer {
   const entry: Entry = catalogue[refusal.refused];
   const message = publicMessage(refusal);
   const headers = { ...entry.headers, ...refusal.headers };

@@ -2,5 +2,7 @@ export { judgeBody, readBody } from "./body.ts";
 export { admit, type Admitted, type GateRules } from "./gate.ts";
 export { openListener, type Listener, type ListenerOptions } from "./listener.ts";
 export { openPool } from "./pool.ts";
+export { safeEnvironment } from "./process-environment.ts";
+export { startChild, stopAll, type Child, type ChildOptions } from "./process.ts";
 export { relay, type RelayFailure, type RelayPlan, type RelayRequest, type UpstreamHeaders } from "./relay.ts";
 export { Reply, type Ending, type ReplyHead } from "./reply.ts";

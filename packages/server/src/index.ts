@@ -1,1 +1,2 @@
-export const name = "server";
+export { startServer, type RunningServer } from "./gateway.ts";
+export { type ComposeOptions } from "./compose.ts";

@@ -1,1 +1,12 @@
-export const name = "testing";
+export { echo, recordingBackend, type Answer, type RecordingBackend, type Seen } from "./backend.ts";
+export { collectLog, type CollectedLine } from "./log.ts";
+export { sendRaw, type RawAnswer } from "./raw.ts";
+export {
+  httpBackend,
+  serverSettings,
+  startTestServer,
+  stdioBackend,
+  trust,
+  type ServerChoices,
+  type TestServer,
+} from "./server.ts";

@@ -26,17 +26,17 @@ export function eraOf(message: Message, headers: HeaderMap): Era {
  */
 export function verifyHeaders(message: Message, headers: HeaderMap): Refusal | undefined {
   if (message.kind !== "request") return undefined;
-  if (headers.get("mcp-protocol-version") !== message.version) return mismatch("MCP-Protocol-Version");
-  if (headers.get("mcp-method")?.trim() !== message.method) return mismatch("Mcp-Method");
+  if (headers.get("mcp-protocol-version") !== message.version) return mismatch(message, "MCP-Protocol-Version");
+  if (headers.get("mcp-method")?.trim() !== message.method) return mismatch(message, "Mcp-Method");
   const named = NAMED[message.method];
   if (!named || message[named] === undefined) return undefined;
   const header = headers.get("mcp-name");
-  if (header === undefined || decodeHeader(header.trim()) !== message[named]) return mismatch("Mcp-Name");
+  if (header === undefined || decodeHeader(header.trim()) !== message[named]) return mismatch(message, "Mcp-Name");
   return undefined;
 }
 
-function mismatch(header: string): Refusal {
-  return refuse("HEADER_MISMATCH", { header });
+function mismatch({ id }: Message, header: string): Refusal {
+  return { ...refuse("HEADER_MISMATCH", { header }), ...(id !== undefined && { id }) };
 }
 
 const SENTINEL = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/;

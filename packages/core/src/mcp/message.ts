@@ -74,15 +74,15 @@ class Spans {
 function interpret(text: string, spans: Spans): Message | Refusal {
   const raw: Raw = (span) => span && text.slice(span.start, span.end);
   const { envelope } = spans;
-  if (raw(envelope["jsonrpc"]) !== '"2.0"') return invalid('"jsonrpc" must be "2.0"');
   const id = raw(envelope["id"]);
   if (id !== undefined && !isId(id)) return invalid('"id" must be a string or a number');
+  if (raw(envelope["jsonrpc"]) !== '"2.0"') return invalid('"jsonrpc" must be "2.0"', id);
   if (!envelope["method"]) return interpretResponse(text, spans, id, raw);
-  if (envelope["result"] ?? envelope["error"]) return invalid('"method" stands beside "result" or "error"');
+  if (envelope["result"] ?? envelope["error"]) return invalid('"method" stands beside "result" or "error"', id);
   const method = string(raw(envelope["method"]));
-  if (method === undefined) return invalid('"method" must be a string');
+  if (method === undefined) return invalid('"method" must be a string', id);
   const wrong = wrongParameter(method, spans, raw);
-  if (wrong) return invalid(wrong);
+  if (wrong) return invalid(wrong, id);
   const kind = id === undefined ? "notification" : "request";
   return { kind, text, id, method, ...parameters(spans, raw) };
 }
@@ -97,8 +97,8 @@ function wrongParameter(method: string, spans: Spans, raw: Raw): string | undefi
 
 function interpretResponse(text: string, spans: Spans, id: string | undefined, raw: Raw): Message | Refusal {
   const { result, error } = spans.envelope;
-  if (result && error) return invalid('"result" stands beside "error"');
-  if (!result && !error) return invalid('"method" is missing');
+  if (result && error) return invalid('"result" stands beside "error"', id);
+  if (!result && !error) return invalid('"method" is missing', id);
   if (id === undefined && !error) return invalid('a response needs an "id"');
   return { kind: "response", text, id, method: "", ...parameters(spans, raw) };
 }
@@ -132,8 +132,8 @@ export const NAMED: Readonly<Record<string, "name" | "uri" | "taskId">> = Object
   } as const,
 );
 
-function invalid(rule: string): Refusal {
-  return refuse("MESSAGE_INVALID", { rule });
+function invalid(rule: string, id?: string): Refusal {
+  return { ...refuse("MESSAGE_INVALID", { rule }), ...(id !== undefined && { id }) };
 }
 
 function isId(raw: string): boolean {

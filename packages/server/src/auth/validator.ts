@@ -1,0 +1,113 @@
+/** Turns a bearer token into a principal. A token is verified once and remembered by its hash, never by its text. */
+import { hash } from "node:crypto";
+
+import type { Issuer } from "@smcp/config";
+import { isRefusal, refuse, type Clock, type Log, type Refusal } from "@smcp/core";
+
+import { loadKeys } from "./discovery.ts";
+import { readToken, refuseByKind } from "./jwt.ts";
+import { DEFAULT_TIMES, KeySet, type KeySetTimes } from "./key-set.ts";
+import { CLOCK_TOLERANCE, verifyToken, type VerifiedToken } from "./verify.ts";
+
+/** How long a verdict is remembered, in milliseconds. */
+const GOOD_FOR = 60_000;
+const BAD_FOR = 5_000;
+const MAX_REMEMBERED = 10_000;
+
+interface Verdict {
+  readonly answer: VerifiedToken | Refusal;
+  readonly until: number;
+}
+
+interface Trusted {
+  readonly issuer: Issuer;
+  readonly keys: KeySet;
+}
+
+export class TokenValidator {
+  readonly #trusted = new Map<string, Trusted>();
+  readonly #verdicts = new Map<string, Verdict>();
+  readonly #underWay = new Map<string, Promise<VerifiedToken | Refusal>>();
+  readonly #clock: Clock;
+
+  constructor(issuers: readonly Issuer[], clock: Clock, log: Log, times: KeySetTimes = DEFAULT_TIMES) {
+    this.#clock = clock;
+    for (const issuer of issuers) {
+      const keys = new KeySet((signal) => loadKeys(issuer, signal), clock, log, times);
+      this.#trusted.set(issuer.issuer, { issuer, keys });
+    }
+  }
+
+  /** Begins to load every issuer's keys. */
+  start(): void {
+    for (const { keys } of this.#trusted.values()) keys.start();
+  }
+
+  close(): void {
+    for (const { keys } of this.#trusted.values()) keys.close();
+  }
+
+  /** The issuers whose keys were never loaded, or are too old to be used. */
+  get missingIssuers(): readonly string[] {
+    return [...this.#trusted].filter(([, { keys }]) => !keys.isUsable).map(([issuer]) => issuer);
+  }
+
+  /** Milliseconds since each issuer's keys were loaded. */
+  ages(): ReadonlyMap<string, number> {
+    return new Map([...this.#trusted].map(([issuer, { keys }]) => [issuer, keys.age]));
+  }
+
+  /** Whether one of the audiences is configured for the token's issuer. */
+  isAudienceOf(token: VerifiedToken): boolean {
+    const configured = this.#trusted.get(token.principal.issuer)?.issuer.audiences ?? [];
+    return token.audiences.some((one) => configured.includes(one));
+  }
+
+  /** Judges a token: at once when it is known, otherwise after verifying it. */
+  validate(token: string): VerifiedToken | Refusal | Promise<VerifiedToken | Refusal> {
+    const key = hash("sha256", token, "base64");
+    const verdict = this.#verdicts.get(key);
+    if (verdict && verdict.until > this.#clock.now()) return verdict.answer;
+    const underWay = this.#underWay.get(key);
+    if (underWay) return underWay;
+    const judging = this.#judge(token)
+      .then((answer) => this.#remember(key, answer))
+      .finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, judging);
+    return judging;
+  }
+
+  async #judge(token: string): Promise<VerifiedToken | Refusal> {
+    const unverified = readToken(token);
+    if (!unverified) return invalid("it is not shaped like a JWT");
+    const trusted = this.#trusted.get(unverified.issuer);
+    if (!trusted) return invalid("its issuer is not configured");
+    const reason = refuseByKind(unverified, trusted.issuer);
+    if (reason) return invalid(reason);
+    const { keys } = trusted;
+    const kid = unverified.header["kid"] as string | undefined;
+    if (!keys.isUsable || !keys.knows(kid)) await keys.ask();
+    if (!keys.resolver) return refuse("ISSUER_AWAY", undefined, { reason: `no keys of ${unverified.issuer}` });
+    if (!keys.knows(kid)) return invalid("its key is not one of the issuer's");
+    return verifyToken(token, trusted.issuer, keys.resolver);
+  }
+
+  #remember(key: string, answer: VerifiedToken | Refusal): VerifiedToken | Refusal {
+    // An issuer that is away may be back at the next request.
+    if (isRefusal(answer) && answer.refused === "ISSUER_AWAY") return answer;
+    const now = this.#clock.now();
+    const until = isRefusal(answer)
+      ? now + BAD_FOR
+      : Math.min(now + GOOD_FOR, (answer.expires + CLOCK_TOLERANCE) * 1_000);
+    if (this.#verdicts.size >= MAX_REMEMBERED) {
+      const oldest = this.#verdicts.keys().next().value;
+      if (oldest !== undefined) this.#verdicts.delete(oldest);
+    }
+    this.#verdicts.set(key, { answer, until });
+    return answer;
+  }
+}
+
+function invalid(reason: string): Refusal {
+  return refuse("TOKEN_INVALID", undefined, { reason });
+}

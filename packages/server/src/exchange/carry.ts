@@ -1,0 +1,51 @@
+/** Carries one request through the journey to its backend, and sees to it that it ends exactly once. */
+import { type Passage, type Refusal } from "@smcp/core";
+import type { Ending, ReplyHead } from "@smcp/edge";
+
+import type { Arrival, Bound, Called, GatewayBack, Introduced, Known, Routed } from "./facts.ts";
+import type { Journey } from "./pipeline.ts";
+
+/** Everything that may be known of a request when it ends, however early that was. */
+export interface Settled {
+  readonly facts: Arrival & Partial<Routed & Known & Called>;
+  readonly ending: Ending;
+  readonly refusal: Refusal | undefined;
+  /** The stage that refused. */
+  readonly at: string | undefined;
+}
+
+type Complete = Arrival & Routed & Known & Called & Bound & Introduced;
+
+/** Runs the journey; `record` is told once, when the answer is over. */
+export function carry(journey: Journey, arrival: Arrival, record: (settled: Settled) => void): void | Promise<void> {
+  const { reply } = arrival;
+  const backs: GatewayBack[] = [];
+  let refusal: Refusal | undefined;
+  let at: string | undefined;
+  reply.onClosed((ending) => {
+    for (const back of backs) back.settle?.(ending);
+    record({ facts: arrival, ending, refusal, at });
+  });
+  const finish = (passage: Passage<Complete, ReplyHead, Ending>): void => {
+    if ("refusal" in passage) {
+      ({ refusal, at } = passage);
+      refuseTo(arrival, passage.refusal);
+      return;
+    }
+    reply.onHead((head) => {
+      for (const back of backs) back.head?.(head);
+    });
+    send(passage.passed);
+  };
+  const passage = journey.run(arrival, backs);
+  return passage instanceof Promise ? passage.then(finish) : finish(passage);
+}
+
+function send({ admitted, added, below, body, era, message, reply, route, sessionId }: Complete): void {
+  const { method, target, headers } = admitted;
+  route.upstream.send({ method, below, query: target.query, headers, added, body, message, era, sessionId }, reply);
+}
+
+function refuseTo(arrival: Arrival & Partial<Called>, refusal: Refusal): void {
+  arrival.reply.refuse(refusal, refusal.id ?? arrival.message?.id);
+}

@@ -1,0 +1,76 @@
+/** The fixed routes: everything that the server answers itself. Backends never shadow them. */
+import type { IncomingMessage } from "node:http";
+
+import type { HttpBindings } from "@hono/node-server";
+import { Hono, type Context } from "hono";
+
+import type { ServerSettings } from "@smcp/config";
+import { isBelow, isRefusal, toWire, type Log, type Refusal } from "@smcp/core";
+
+import { METADATA_PATH, type Callers } from "../auth/callers.ts";
+import type { TokenValidator } from "../auth/validator.ts";
+import type { Arrival } from "../exchange/facts.ts";
+import type { Metrics } from "../record/metrics.ts";
+import { listModels } from "./models.ts";
+import { resourceMetadata } from "./metadata.ts";
+
+export interface FixedParts {
+  readonly settings: ServerSettings;
+  readonly callers: Callers;
+  readonly validator: TokenValidator | undefined;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** The arrival behind a request that the gate let through. */
+  readonly arrivalOf: (incoming: IncomingMessage) => Arrival;
+}
+
+type Env = { Bindings: HttpBindings };
+
+/** True for a path that a fixed route answers. */
+export function isFixed(path: string, { metrics }: ServerSettings): boolean {
+  if (path === "/health" || path === "/livez" || path === "/readyz" || path === "/api/models") return true;
+  if (path.startsWith("/.well-known/") || path.startsWith("/auth/") || isBelow("/mcp/smcp", path)) return true;
+  return metrics.enabled && path === metrics.path;
+}
+
+/** Builds the routes. */
+export function fixedRoutes(parts: FixedParts): Hono<Env> {
+  const { settings, validator, callers, metrics } = parts;
+  const app = new Hono<Env>();
+  app.get("/health", (c) => c.text("OK"));
+  app.get("/livez", (c) => c.text("OK"));
+  app.get("/readyz", (c) => {
+    const missing = validator?.missingIssuers ?? [];
+    return missing.length === 0 ? c.text("OK") : c.text(`no keys of ${missing.join(", ")} yet\n`, 503);
+  });
+  app.get("/api/models", async (c) => {
+    const arrival = parts.arrivalOf(c.env.incoming);
+    const principal = await callers.identify(arrival, "/");
+    return isRefusal(principal) ? answer(c, principal, arrival) : c.json(listModels(settings.backends));
+  });
+  if (settings.metrics.enabled) {
+    app.get(settings.metrics.path, async (c) =>
+      c.body(await metrics.text(), 200, { "content-type": metrics.contentType }),
+    );
+  }
+  app.get(`${METADATA_PATH}/*`, (c) => metadataOf(c, parts));
+  app.get(METADATA_PATH, (c) => metadataOf(c, parts));
+  app.notFound((c) => c.text("no backend is configured for this path\n", 404));
+  app.onError((error, c) => {
+    parts.log.error({ stack: error.stack }, "a request met a bug in smcp");
+    return c.text("internal error\n", 500);
+  });
+  return app;
+}
+
+function metadataOf(c: Context<Env>, { settings, arrivalOf }: FixedParts): Response {
+  const { origin, admitted } = arrivalOf(c.env.incoming);
+  const document = resourceMetadata(settings, origin, admitted.target.path.slice(METADATA_PATH.length));
+  if (!document) return c.text("no such resource\n", 404);
+  return c.json(document, 200, { "cache-control": "max-age=300" });
+}
+
+function answer(c: Context<Env>, refusal: Refusal, { reply }: Arrival): Response {
+  const { status, headers, body } = toWire(refusal, reply.requestId);
+  return c.newResponse(body, { status: status as 401, headers });
+}

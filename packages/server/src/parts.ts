@@ -1,0 +1,14 @@
+import type { ServerSettings } from "@smcp/config";
+
+import type { Callers } from "./auth/callers.ts";
+import type { RouteTable } from "./routes.ts";
+import type { Seal } from "./seal.ts";
+
+/** What a journey is built from: compiled once from the settings, never changed. */
+export interface Parts {
+  readonly settings: ServerSettings;
+  readonly routes: RouteTable;
+  readonly callers: Callers;
+  /** Absent where nobody is asked who they are. */
+  readonly seal: Seal | undefined;
+}

@@ -1,0 +1,88 @@
+/** Numbers for Prometheus. Labels come from the configuration or from short fixed lists, never from requests. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+import type { Backend } from "@smcp/config";
+import type { Code } from "@smcp/core";
+
+const OPERATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+/** The methods that have a series of their own; all others share one. */
+const METHODS: ReadonlySet<string> = new Set(
+  `GET DELETE initialize ping server/discover tools/list tools/call prompts/list prompts/get resources/list resources/read
+  resources/templates/list resources/subscribe resources/unsubscribe completion/complete logging/setLevel
+  subscriptions/listen tasks/get tasks/update tasks/cancel`.split(/\s+/),
+);
+
+/** What is asked at scrape time. */
+export interface Gauges {
+  /** Milliseconds since each issuer's keys were loaded. */
+  keyAges(): ReadonlyMap<string, number>;
+}
+
+type Observer = { observe(seconds: number): void };
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #operations: Histogram<"server" | "method" | "status">;
+  readonly #refusals: Counter<"code">;
+  readonly #observers = new Map<string, Observer>();
+
+  constructor(version: string, backends: readonly Backend[], gauges: Gauges) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.#operations = new Histogram({
+      name: "mcp_server_operation_duration_seconds",
+      help: "Time from a request's arrival to the end of its answer.",
+      labelNames: ["server", "method", "status"],
+      buckets: OPERATION_BUCKETS,
+      registers,
+    });
+    this.#refusals = new Counter({
+      name: "smcp_refusals_total",
+      help: "Requests refused, by the row of the catalogue.",
+      labelNames: ["code"],
+      registers,
+    });
+    const build = new Gauge({ name: "smcp_build_info", help: "Always 1.", labelNames: ["version"], registers });
+    build.set({ version }, 1);
+    const configured = new Gauge({ name: "smcp_backends", help: "Backends by kind.", labelNames: ["kind"], registers });
+    for (const { kind } of backends) configured.inc({ kind });
+    const ages = new Gauge({
+      name: "smcp_jwks_age_seconds",
+      help: "Seconds since an issuer's keys were loaded.",
+      labelNames: ["issuer"],
+      registers,
+      collect: () => {
+        for (const [issuer, age] of gauges.keyAges()) if (Number.isFinite(age)) ages.set({ issuer }, age / 1_000);
+      },
+    });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Counts one request that reached a backend's route. `durationMs` in milliseconds. */
+  operation(server: string, method: string, status: number, durationMs: number): void {
+    const key = `${server}\n${method}\n${status}`;
+    let observer = this.#observers.get(key);
+    if (!observer) {
+      observer = this.#operations.labels({
+        server,
+        method: METHODS.has(method) ? method : "other",
+        status: String(status),
+      });
+      // Methods are the caller's words: only the known ones make a series, and only those are kept.
+      if (METHODS.has(method)) this.#observers.set(key, observer);
+    }
+    observer.observe(durationMs / 1_000);
+  }
+
+  refusal(code: Code): void {
+    this.#refusals.inc({ code });
+  }
+
+  /** The exposition. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

@@ -1,0 +1,33 @@
+import { eraOf, go, isRefusal, readMessage, refuse, verifyHeaders, type Bytes } from "@smcp/core";
+import { judgeBody, readBody } from "@smcp/edge";
+
+import type { Arrival, Called, GatewayStage } from "../exchange/facts.ts";
+
+const NOTHING: Called = { body: null, message: undefined, era: "legacy" };
+
+/**
+ * Reads the one message of a POST. Refuses with `BODY_TYPE`, `BODY_ENCODED`, `BODY_TOO_LARGE`, `NOT_JSON`,
+ * `MESSAGE_INVALID`, `MESSAGE_AMBIGUOUS` or `HEADER_MISMATCH`.
+ *
+ * @param limit largest body in bytes
+ */
+export function read(limit: Bytes): GatewayStage<Arrival, Called> {
+  return {
+    name: "read",
+    run: ({ incoming, reply, admitted: { method, headers } }) => {
+      if (method !== "POST") return go(NOTHING);
+      const refused = judgeBody(headers, limit);
+      if (refused) return refused;
+      return readBody(incoming, reply, limit).then((body) => {
+        // The caller left before the end: the answer goes nowhere, whatever it is.
+        if (body === undefined) return refuse("REQUEST_SLOW");
+        if (isRefusal(body)) return body;
+        const message = readMessage(body);
+        if (isRefusal(message)) return message;
+        const era = eraOf(message, headers);
+        const disagrees = era === "modern" ? verifyHeaders(message, headers) : undefined;
+        return disagrees ?? go({ body, message, era });
+      });
+    },
+  };
+}

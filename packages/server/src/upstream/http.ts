@@ -1,0 +1,90 @@
+/** HTTP backends: the caller's bytes to the configured URL, the backend's bytes back, in whatever era the two ends speak. */
+import type { HttpBackend } from "@smcp/config";
+import { formatDuration, refuse, type Log, type Refusal } from "@smcp/core";
+import { openPool, relay, type RelayFailure, type RelayPlan, type Reply, type UpstreamHeaders } from "@smcp/edge";
+
+import { requestHeaders, responseHeaders } from "./headers.ts";
+import type { Outbound, Upstream } from "./upstream.ts";
+
+const CONNECT_TIMEOUT = 10_000;
+
+/** Opens an HTTP backend. Nothing is connected before the first request. */
+export function httpUpstream(backend: HttpBackend, log: Log): Upstream {
+  const pool = openPool(backend.url.origin, Math.min(CONNECT_TIMEOUT, backend.timeout));
+  const forwarded = new Set(backend.forwardHeaders);
+  const target = targetOf(backend);
+  return {
+    send(outbound, reply) {
+      if (outbound.method === "GET") reply.isStanding = true;
+      const headers = requestHeaders(outbound.headers, forwarded, outbound.era === "modern");
+      if (outbound.sessionId !== undefined) headers.push("mcp-session-id", outbound.sessionId);
+      headers.push(...outbound.added);
+      const request = { method: outbound.method, path: target(outbound), headers, body: outbound.body };
+      relay(pool, request, reply, new Plan(backend, log, reply, outbound));
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+/** How requests for a backend are spelled upstream: compiled once from its URL. */
+function targetOf({ url, path, stripPath }: HttpBackend): (outbound: Outbound) => string {
+  const { pathname, search } = url;
+  const base = pathname === "/" ? "" : pathname.replace(/\/$/, "");
+  const ownQuery = search.slice(1);
+  return ({ below, query }) => {
+    const kept = stripPath ? below : `${path === "/" ? "" : path}${below}`;
+    const to = stripPath && (below === "" || below === "/") ? pathname : `${base}${kept}` || "/";
+    const both = ownQuery && query ? `${ownQuery}&${query}` : ownQuery || query;
+    return both ? `${to}?${both}` : to;
+  };
+}
+
+/** What becomes of one backend's answer. */
+class Plan implements RelayPlan {
+  readonly headersTimeout: number;
+  readonly #backend: HttpBackend;
+  readonly #log: Log;
+  readonly #reply: Reply;
+  readonly #id: string | undefined;
+  #refusal: Refusal | undefined;
+
+  constructor(backend: HttpBackend, log: Log, reply: Reply, outbound: Outbound) {
+    this.headersTimeout = backend.timeout;
+    this.#backend = backend;
+    this.#log = log;
+    this.#reply = reply;
+    this.#id = outbound.message?.id;
+  }
+
+  head(status: number, headers: UpstreamHeaders): string[] | string {
+    const reason = this.#unwanted(status, headers);
+    return reason ?? responseHeaders(headers);
+  }
+
+  failed(failure: RelayFailure): void {
+    const server = this.#backend.id;
+    const refusal = this.#refusal ?? this.#refusalOf(failure);
+    this.#log.warn({ server, request_id: this.#reply.requestId, reason: failure.reason }, "a backend failed");
+    this.#reply.refuse(refusal, this.#id);
+  }
+
+  #unwanted(status: number, headers: UpstreamHeaders): string | undefined {
+    const server = this.#backend.id;
+    if (status === 401 || status === 403) {
+      // The caller must not sign in at the backend: that is between the gateway and it.
+      this.#refusal = refuse("BACKEND_CREDENTIAL", { server });
+      return `it answered ${status}`;
+    }
+    if (status >= 300 && status < 400) return `it answered ${status}: redirects are not followed`;
+    const encoding = headers["content-encoding"];
+    return encoding === undefined || encoding === "identity"
+      ? undefined
+      : "its answer is compressed, which was not asked for";
+  }
+
+  #refusalOf({ kind }: RelayFailure): Refusal {
+    const server = this.#backend.id;
+    if (kind === "slow") return refuse("BACKEND_SLOW", { server, limit: formatDuration(this.#backend.timeout) });
+    return refuse("BACKEND_FAILED", { server });
+  }
+}
