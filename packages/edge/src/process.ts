@@ -21,7 +21,7 @@ export interface ChildOptions {
   readonly grace?: Duration;
   /** How long the first step alone waits: 0 for programs that do not end with their stdin. Default `grace`. */
   readonly stdinGrace?: Duration;
-  /** Gets stderr line by line: at most 8 KiB each and 200 in 10 s, then `N lines dropped`. Left out: stderr goes nowhere. */
+  /** Gets stderr line by line: at most 8 KiB each and 200 in 10 s, then `N bytes dropped`. Left out: stderr goes nowhere. */
   readonly onStderr?: (line: string) => void;
 }
 
