@@ -1,0 +1,259 @@
+/**
+ * One session: a child of its own, the calls under way in it, its standing streams. Nothing of another caller is reachable
+ * from here, so ids are compared within the session only and go both ways unchanged.
+ */
+import type { StdioBackend } from "@smcp/config";
+import { formatDuration, onOneLine, refuse, type Log, type LogFields, type Message, type Refusal } from "@smcp/core";
+import type { Child, Reply } from "@smcp/edge";
+
+import type { Accepts } from "./stdio-accept.ts";
+import { Call } from "./stdio-call.ts";
+import { Deadline } from "./stdio-deadline.ts";
+import { idKey, readChildLine, type ChildLine } from "./stdio-line.ts";
+import { ChildPipe } from "./stdio-pipe.ts";
+import { destinationOf } from "./stdio-route.ts";
+import { StandingStreams } from "./stdio-streams.ts";
+import type { StdioTuning } from "./stdio-tuning.ts";
+
+export interface SessionTerms {
+  readonly backend: StdioBackend;
+  readonly tuning: StdioTuning;
+  readonly log: Log;
+  /** Names the session in the log, where its id must not stand. */
+  readonly tag: string;
+  readonly child: Child;
+  /** The child answered `initialize`. */
+  onOpened(): void;
+  /** Called once. `byItself`: the child ended, or could not be read any longer; nobody asked for it. */
+  onEnded(end: { readonly reason: string; readonly byItself: boolean }): void;
+}
+
+export class StdioSession {
+  readonly #terms: SessionTerms;
+  readonly #pipe: ChildPipe;
+  readonly #streams: StandingStreams;
+  readonly #idle: Deadline;
+  readonly #calls = new Map<string, Call>();
+  readonly #byToken = new Map<string, Call>();
+  /** Ids of calls that were given up while the child still works on them. */
+  readonly #abandoned = new Set<string>();
+  readonly #slow = new Set<Reply>();
+  #opening: Call | undefined;
+  #unread = 0;
+  #isOver = false;
+
+  constructor(terms: SessionTerms) {
+    this.#terms = terms;
+    this.#pipe = new ChildPipe(terms.child, terms.tuning, {
+      onLine: (line) => this.#onLine(line),
+      onEnd: (reason) => this.#end({ reason, byItself: true }, this.#failed()),
+    });
+    this.#streams = new StandingStreams(terms.tuning, (reply) => this.#slowDown(reply));
+    this.#idle = new Deadline(terms.tuning.clock, terms.backend.idleTtl, () => this.#onIdle());
+  }
+
+  /** Sends the `initialize` that this session is for; `headers` go with its answer. */
+  open(message: Message, accepts: Accepts, reply: Reply, headers: readonly string[]): void {
+    this.#opening = this.#call(message, accepts, reply, headers);
+    reply.onClosed(({ complete }) => {
+      // The caller never learnt the session's id.
+      if (!complete) this.end("the caller left before the session was open");
+    });
+  }
+
+  /** Sends a request. Refuses with SESSION_BUSY, STREAMS_EXHAUSTED, BACKEND_FAILED or BACKEND_SLOW. */
+  call(message: Message, accepts: Accepts, reply: Reply): void {
+    const call = this.#call(message, accepts, reply, []);
+    if (!call?.canStream || this.#streams.size > 0) return;
+    for (const line of this.#streams.takeQuestions()) this.#write(call, line);
+  }
+
+  /** Sends what is not answered: a notification, or the answer to a question of the child's. */
+  tell(message: Message, reply: Reply): void {
+    this.#touch();
+    if (!this.#send(message)) {
+      reply.refuse(this.#failed());
+      return;
+    }
+    if (message.method === "notifications/cancelled" && message.cancels !== undefined) this.#cancel(message.cancels);
+    reply.send(202, [], NOTHING);
+  }
+
+  /** Opens a standing stream. */
+  listen(reply: Reply): void {
+    this.#touch();
+    this.#streams.add(reply, () => this.#touch());
+  }
+
+  /** Ends the session and stops its child; what is under way is told that there is no such session. */
+  end(reason: string): void {
+    this.#end({ reason, byItself: false }, refuse("SESSION_UNKNOWN"));
+  }
+
+  #call(message: Message, accepts: Accepts, reply: Reply, headers: readonly string[]): Call | undefined {
+    const { backend, tuning } = this.#terms;
+    const id = message.id ?? "";
+    const refusal = this.#judge(idKey(id)) ?? (this.#send(message) ? undefined : this.#failed());
+    if (refusal) {
+      reply.refuse(refusal, id);
+      return undefined;
+    }
+    this.#touch();
+    const call = new Call(reply, {
+      id,
+      progressToken: message.progressToken,
+      accepts,
+      headers,
+      limit: backend.stdioTimeout,
+      commitAfter: tuning.commitAfter,
+      clock: tuning.clock,
+      onExpired: (call) => this.#onExpired(call),
+    });
+    this.#calls.set(call.key, call);
+    if (call.progressKey !== undefined) this.#byToken.set(call.progressKey, call);
+    return call;
+  }
+
+  #judge(key: string): Refusal | undefined {
+    if (this.#calls.has(key) || this.#abandoned.has(key)) return refuse("SESSION_BUSY");
+    return this.#calls.size < this.#terms.tuning.maxCalls ? undefined : refuse("STREAMS_EXHAUSTED");
+  }
+
+  #send(message: Message): boolean {
+    return this.#pipe.send(onOneLine(message.text), message.text.length);
+  }
+
+  #onLine(line: Uint8Array): void {
+    const read = readChildLine(line);
+    if (!read) {
+      this.#onUnreadable(line);
+      return;
+    }
+    const destination = destinationOf(read);
+    if (destination === "answer") this.#onAnswer(line, read);
+    else if (destination === "progress") this.#onProgress(line, read);
+    else this.#onMessage(line, read, destination);
+  }
+
+  #onAnswer(line: Uint8Array, { id, isError }: ChildLine): void {
+    const call = id === undefined ? undefined : this.#calls.get(id);
+    if (!call) {
+      if (id !== undefined) this.#abandoned.delete(id);
+      this.#terms.log.debug(this.#fields(), "dropped an answer that nobody waits for");
+      return;
+    }
+    this.#remove(call);
+    call.answer(line, isError);
+    if (call !== this.#opening) return;
+    this.#opening = undefined;
+    this.#terms.onOpened();
+    if (isError) this.end("it refused to initialize");
+  }
+
+  #onProgress(line: Uint8Array, { progressToken }: ChildLine): void {
+    const call = progressToken === undefined ? undefined : this.#byToken.get(progressToken);
+    if (call) {
+      call.restart();
+      this.#write(call, line);
+    } else if (this.#streams.size > 0) {
+      // A task goes on after the call that began it was answered.
+      this.#streams.send(line, false);
+    }
+  }
+
+  #onMessage(line: Uint8Array, { kind }: ChildLine, destination: "call" | "stream"): void {
+    const call = destination === "call" ? this.#newestCall() : undefined;
+    if (call) this.#write(call, line);
+    else this.#streams.send(line, kind === "request");
+  }
+
+  #newestCall(): Call | undefined {
+    let newest: Call | undefined;
+    for (const call of this.#calls.values()) if (call.canStream && !call.isCancelled) newest = call;
+    return newest;
+  }
+
+  #write(call: Call, line: Uint8Array): void {
+    if (!call.event(line)) this.#slowDown(call.reply);
+  }
+
+  /** A reader that does not read stops the child: the session is that reader's own. */
+  #slowDown(reply: Reply): void {
+    if (this.#slow.has(reply)) return;
+    this.#slow.add(reply);
+    this.#pipe.pause();
+    const release = (): void => {
+      if (this.#slow.delete(reply) && this.#slow.size === 0) this.#pipe.resume();
+    };
+    reply.onceDrained(release);
+    reply.onClosed(release);
+  }
+
+  #cancel(rawId: string): void {
+    this.#calls.get(idKey(rawId))?.cancel(this.#terms.tuning.cancelGrace);
+  }
+
+  #onExpired(call: Call): void {
+    this.#remove(call);
+    this.#abandon(call.key);
+    const { backend } = this.#terms;
+    if (call.isCancelled && call.canStream) call.drop();
+    else call.fail(refuse("BACKEND_SLOW", { server: backend.id, limit: formatDuration(backend.stdioTimeout) }));
+    if (call === this.#opening) this.end("it did not answer initialize in time");
+  }
+
+  /** Bounded: a child that answers nothing for so long has long lost count itself. */
+  #abandon(key: string): void {
+    this.#abandoned.add(key);
+    for (const oldest of this.#abandoned) {
+      if (this.#abandoned.size <= this.#terms.tuning.maxCalls) break;
+      this.#abandoned.delete(oldest);
+    }
+  }
+
+  #remove(call: Call): void {
+    this.#calls.delete(call.key);
+    const { progressKey } = call;
+    if (progressKey !== undefined && this.#byToken.get(progressKey) === call) this.#byToken.delete(progressKey);
+    this.#touch();
+  }
+
+  #touch(): void {
+    this.#idle.move(this.#terms.backend.idleTtl);
+  }
+
+  #onIdle(): void {
+    if (this.#calls.size > 0 || this.#streams.size > 0) this.#touch();
+    else this.end("nobody used it");
+  }
+
+  /** Told loudly once: a server that logs on its output does so all the time. */
+  #onUnreadable(line: Uint8Array): void {
+    const { log } = this.#terms;
+    const message = "dropped a line of a child's output that is not a message";
+    if (this.#unread++ === 0) log.warn({ ...this.#fields(), bytes: line.length }, message);
+    else if (log.isDebug) log.debug({ ...this.#fields(), bytes: line.length }, message);
+  }
+
+  #end(end: { readonly reason: string; readonly byItself: boolean }, refusal: Refusal): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#idle.clear();
+    this.#pipe.close();
+    for (const call of this.#calls.values()) call.fail(refusal);
+    this.#calls.clear();
+    this.#byToken.clear();
+    this.#streams.end();
+    this.#terms.onEnded(end);
+  }
+
+  #failed(): Refusal {
+    return refuse("BACKEND_FAILED", { server: this.#terms.backend.id });
+  }
+
+  #fields(): LogFields {
+    return { server: this.#terms.backend.id, session: this.#terms.tag };
+  }
+}
+
+const NOTHING = new Uint8Array(0);
