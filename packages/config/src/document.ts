@@ -58,6 +58,8 @@ export class Places {
 
 const MAX_ALIASES = 32;
 const MAX_DEPTH = 32;
+/** One slip often makes a parser stumble to the end of the file. */
+const MAX_SYNTAX = 5;
 const LEADING_ZERO = /^[-+]?0\d/;
 
 /**
@@ -78,9 +80,10 @@ export function readTree(text: string, file: string): Tree {
     return refused({ line: 1, column: 1 }, "fewer levels", "more than can be read");
   }
   const problems = syntaxProblems(document, lines);
-  if (problems.length === 0) problems.push(...loaderProblems(text, isJson));
   if (problems.length > 0) return { root: undefined, places: new Places(), odd: [], problems };
-  return new Reader(document, lines).read();
+  const tree = new Reader(document, lines).read();
+  if (tree.root === undefined || tree.problems.length > 0) return tree;
+  return { ...tree, problems: loaderProblems(text, isJson) };
 }
 
 function refused(place: Place, expected: string, found: string): Tree {
@@ -90,7 +93,7 @@ function refused(place: Place, expected: string, found: string): Tree {
 function syntaxProblems(document: Document.Parsed, lines: LineCounter): Problem[] {
   const at = (offset: number): Place => position(lines, offset);
   const problems: Problem[] = [];
-  for (const one of [...document.errors, ...document.warnings]) {
+  for (const one of [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX)) {
     const expected = one.code === "TAG_RESOLVE_FAILED" ? "no tag, or one of YAML's own" : "well-formed YAML";
     problems.push({ path: [], ...at(one.pos[0]), expected, found: lowerFirst(one.message) });
   }
@@ -120,8 +123,6 @@ function loaderProblems(text: string, isJson: boolean): Problem[] {
     const found = error as { readonly reason?: string; readonly mark?: { line: number; column: number } };
     const place = { line: (found.mark?.line ?? 0) + 1, column: (found.mark?.column ?? 0) + 1 };
     const words = isJson ? "text that is not" : (found.reason ?? "text that is not");
-    // A duplicate key gets a better sentence from the reader of values below.
-    if (words.startsWith("duplicated mapping key")) return [];
     return [{ path: [], ...place, expected: `well-formed ${isJson ? "JSON" : "YAML"}`, found: words }];
   }
 }
@@ -152,7 +153,7 @@ class Reader {
 
   read(): Tree {
     const top = this.#document.contents;
-    const root = top === null ? Object.create(null) : this.#value(top, []);
+    const root = top === null ? this.#problem([], top, "a map of keys", "nothing") : this.#value(top, []);
     return { root, places: this.#places, odd: this.#odd, problems: this.#problems };
   }
 

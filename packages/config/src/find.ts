@@ -13,11 +13,17 @@ export interface FileText {
 
 const MAX_FILE = 1 << 20;
 
+/** The user's folder of configuration files for smcp. */
+export function configFolder(env: Readonly<Record<string, string | undefined>>): string {
+  const configured = env["XDG_CONFIG_HOME"];
+  // A relative one is to be ignored: it would lead into the working directory.
+  const base = configured?.startsWith("/") === true ? configured : join(env["HOME"] || homedir(), ".config");
+  return join(base, "smcp");
+}
+
 /** The places where `smcp server` looks when it is not told, in order. */
 export function serverPlaces(env: Readonly<Record<string, string | undefined>>): string[] {
-  const configured = env["XDG_CONFIG_HOME"];
-  const home = configured?.startsWith("/") === true ? configured : join(env["HOME"] || homedir(), ".config");
-  return ["configs/proxy-server.yml", "smcp.yaml", join(home, "smcp", "smcp.yaml"), "/etc/smcp/smcp.yaml"];
+  return ["configs/proxy-server.yml", "smcp.yaml", join(configFolder(env), "smcp.yaml"), "/etc/smcp/smcp.yaml"];
 }
 
 /**

@@ -1,4 +1,7 @@
+export { CLIENT_PREFIX, clientFlags } from "./client-flags.ts";
+export { type ClientSource, loadClientSettings, type LoadedClient } from "./client-load.ts";
 export type { ClientSettings, ClientSignIn } from "./client-settings.ts";
+export { type Environment, type Flag, type FlagValues, type Given, resolveFlags, variablesOf } from "./flags.ts";
 export { loadServerSettings, type LoadedServer, readServerSettings, type ServerSource } from "./load.ts";
 export { nearestOf } from "./nearest.ts";
 export { ConfigInvalid, formatProblem, type Path, type Problem } from "./problem.ts";

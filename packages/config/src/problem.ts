@@ -21,15 +21,18 @@ export interface Problem {
   readonly nearest?: string;
 }
 
+const MAX_PRINTED = 100;
+
 /** A configuration that cannot be used: exit code 2, with every problem found. */
 export class ConfigInvalid extends Failure {
   readonly problems: readonly Problem[];
 
-  constructor(file: string, problems: readonly Problem[]) {
+  constructor(file: string, problems: readonly Problem[], hint = "mend it, then look at it with: smcp server --check") {
     const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
     const count = sorted.length === 1 ? "one problem" : `${sorted.length} problems`;
-    const lines = sorted.map((one) => `\n  ${formatProblem(file, one)}`).join("");
-    super(`"${file}" has ${count}${lines}`, "mend it, then look at it with: smcp server --check", 2);
+    const lines = sorted.slice(0, MAX_PRINTED).map((one) => `\n  ${formatProblem(file, one)}`);
+    if (sorted.length > MAX_PRINTED) lines.push(`\n  and ${sorted.length - MAX_PRINTED} more`);
+    super(`"${file}" has ${count}${lines.join("")}`, hint, 2);
     this.problems = sorted;
   }
 }

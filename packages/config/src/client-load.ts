@@ -1,0 +1,231 @@
+/** From flags, environment and client.yaml to what the client runs on. Reads nothing in the working directory unasked. */
+import { resolve } from "node:path";
+import { Failure, isLoopbackName, parseHost, Secret } from "@smcp/core";
+import { z } from "zod";
+import { CLIENT_PREFIX, clientFlags } from "./client-flags.ts";
+import type { ClientSettings, ClientSignIn } from "./client-settings.ts";
+import { readTree } from "./document.ts";
+import { configFolder, readText } from "./find.ts";
+import { type Environment, fileKey, type FlagValues, resolveFlags, schemaOf, unknownVariables } from "./flags.ts";
+import { bare } from "./listen.ts";
+import { freeze } from "./normalise.ts";
+import { ConfigInvalid, quote } from "./problem.ts";
+import { resolveReferences } from "./references.ts";
+import { issuerUrl, normalisePath, origin, readHttpUrl } from "./scalars.ts";
+import { isRecord } from "./untyped.ts";
+import { validate } from "./validate.ts";
+
+/** Where the client's configuration comes from. */
+export interface ClientSource {
+  /** Texts by the flag's name, as typed. */
+  readonly flags: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
+  /** Where relative paths in flags start. */
+  readonly cwd: string;
+  /** The file; left out: `$XDG_CONFIG_HOME/smcp/client.yaml`, if there is one. */
+  readonly file?: string | undefined;
+}
+
+/** A client's configuration that is right. */
+export interface LoadedClient {
+  readonly settings: ClientSettings;
+  readonly log: { readonly level: string; readonly format: "text" | "json" };
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Loads the client's configuration.
+ *
+ * @throws Failure with exit code 2 for anything missing, malformed or not built yet
+ */
+export function loadClientSettings(source: ClientSource): LoadedClient {
+  const { env, cwd } = source;
+  const file = readClientFile(source);
+  const found = resolveFlags(clientFlags, { flags: source.flags, env, prefix: CLIENT_PREFIX, file });
+  const read = new Values(found, cwd);
+  const settings: ClientSettings = {
+    serverUrl: serverUrl(read),
+    host: host(read),
+    port: read.number("port"),
+    ...optional("stdioPath", read.path("stdio")),
+    readTimeout: read.number("read-timeout"),
+    writeTimeout: read.number("write-timeout"),
+    shutdownTimeout: read.number("shutdown-timeout"),
+    serverTimeout: read.number("server-timeout"),
+    authMode: authMode(found),
+    oidc: signIn(read),
+    allowHosts: read.list("allow-host").map((one) => hostValue(one, read)),
+    allowOrigins: read.list("allow-origin").map((one) => allowedOrigin(one, read)),
+    maxBody: read.number("max-body"),
+    metrics: { enabled: read.isOn("metrics"), path: read.path("metrics-path") ?? "/metrics" },
+    ...optional("caFile", read.file("ca-file")),
+  };
+  return {
+    settings: freeze(settings),
+    log: { level: read.text("log-level") ?? "info", format: read.text("log-format") === "json" ? "json" : "text" },
+    warnings: [...unknownVariables(clientFlags, env, CLIENT_PREFIX), ...exposed(found), ...unencrypted(settings)],
+  };
+}
+
+const clientFile = z.strictObject(
+  Object.fromEntries(clientFlags.map((flag) => [fileKey(flag), schemaOf(flag).optional()])),
+);
+
+function readClientFile({ env, cwd, file = `${configFolder(env)}/client.yaml` }: ClientSource): Map<string, unknown> {
+  const text = readText(file, cwd);
+  if (text === undefined) return new Map();
+  const hint = "the keys are the flags of smcp client, with underscores";
+  const tree = readTree(text, file);
+  if (tree.root === undefined) throw new ConfigInvalid(file, tree.problems, hint);
+  const resolved = resolveReferences(tree.root, tree.places, { env, cwd });
+  const { value, problems } = validate(clientFile, tree, resolved);
+  const all = [...tree.problems, ...resolved.problems, ...problems];
+  if (all.length > 0 || !isRecord(value)) throw new ConfigInvalid(file, all, hint);
+  return new Map(Object.entries(value).filter(([, one]) => one !== undefined));
+}
+
+/** The values by name, and sentences about those that are wrong. */
+class Values {
+  readonly #found: FlagValues;
+  readonly #cwd: string;
+
+  constructor(found: FlagValues, cwd: string) {
+    this.#found = found;
+    this.#cwd = cwd;
+  }
+
+  // The table guarantees the types: whoever asks for a number names a row that is one and has a default.
+  number(name: string): number {
+    return this.#found.values.get(name) as number;
+  }
+
+  isOn(name: string): boolean {
+    return this.#found.values.get(name) === true;
+  }
+
+  text(name: string): string | undefined {
+    return this.#found.values.get(name) as string | undefined;
+  }
+
+  list(name: string): readonly string[] {
+    return (this.#found.values.get(name) as readonly string[] | undefined) ?? [];
+  }
+
+  path(name: string): string | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    return normalisePath(text) ?? this.fail(name, "a plain path such as /v1/docs", quote(text));
+  }
+
+  file(name: string): string | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : resolve(this.#cwd, text);
+  }
+
+  /** The text of the file that a flag names, without a line end. */
+  contents(name: string): string | undefined {
+    const file = this.text(name);
+    if (file === undefined) return undefined;
+    const text = readText(file, this.#cwd)?.replace(/\r?\n$/, "");
+    return text === undefined || text === ""
+      ? this.fail(name, "a file that is there and not empty", quote(file))
+      : text;
+  }
+
+  fail(name: string, expected: string, found: string): never {
+    const where = this.#found.origins.get(name) ?? `--${name}`;
+    throw new Failure(`${where}: expected ${expected}, found ${found}`, "see smcp client --help", 2);
+  }
+}
+
+function optional<K extends string, T>(key: K, value: T | undefined): { readonly [P in K]?: T } {
+  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: T };
+}
+
+function serverUrl(read: Values): URL {
+  const text = read.text("server-url");
+  if (text === undefined) {
+    throw new Failure("no server to relay to is named", "give --server-url https://HOST, or set SMCP_SERVER_URL", 2);
+  }
+  const url = readHttpUrl(text);
+  if (url && !text.includes("?") && normalisePath(url.pathname) !== undefined) return url;
+  const found = text.includes("@") ? "one that is not shown" : quote(text);
+  return read.fail("server-url", "an http or https URL without user, password, query and fragment", found);
+}
+
+function host(read: Values): string {
+  const text = bare(read.text("host") ?? "");
+  if (isLoopbackName(text)) return text;
+  throw new Failure(
+    `"--host ${text}" would let other machines use this endpoint, which asks nobody who they are`,
+    "leave it at 127.0.0.1; listening elsewhere needs --allow-remote-bind and --local-secret-file, not built yet",
+    2,
+  );
+}
+
+function authMode({ values, origins }: FlagValues): "none" | "oidc" | "auto" {
+  const given = values.get("auth-mode") as "none" | "oidc" | "auto" | undefined;
+  if (given !== undefined) return given;
+  return [...origins.keys()].some((name) => name.startsWith("oidc-")) ? "oidc" : "auto";
+}
+
+function signIn(read: Values): ClientSignIn {
+  const issuer = read.text("oidc-issuer");
+  if (issuer !== undefined && !issuerUrl().safeParse(issuer).success) {
+    read.fail("oidc-issuer", "an https URL without a query (http only on a loopback address)", quote(issuer));
+  }
+  const resource = read.text("oidc-resource") ?? "";
+  if (resource !== "auto" && resource !== "off" && (!URL.canParse(resource) || resource.includes("#"))) {
+    read.fail("oidc-resource", "auto, off or a URI without a fragment", quote(resource));
+  }
+  return {
+    ...optional("issuer", issuer),
+    ...optional("clientId", read.text("oidc-client-id")),
+    ...optional("clientSecret", clientSecret(read)),
+    ...optional("audience", read.text("oidc-audience")),
+    scopes: read.list("oidc-scopes"),
+    flow: read.text("oidc-flow") as ClientSignIn["flow"],
+    resource,
+    cacheTtl: read.number("oidc-cache-ttl"),
+    tokenTtlDelta: read.number("oidc-token-ttl-delta"),
+    clockTolerance: read.number("oidc-clock-tolerance"),
+    ...optional("authMethod", read.text("oidc-auth-method") as ClientSignIn["authMethod"]),
+  };
+}
+
+function clientSecret(read: Values): Secret | undefined {
+  const text = read.text("oidc-client-secret");
+  const fromFile = read.contents("oidc-client-secret-file");
+  if (text !== undefined && fromFile !== undefined) {
+    throw new Failure(
+      'both "oidc-client-secret" and "oidc-client-secret-file" are given',
+      "leave one of them out; the file is the safer one",
+      2,
+    );
+  }
+  const secret = text ?? fromFile;
+  return secret === undefined ? undefined : new Secret(secret);
+}
+
+function hostValue(text: string, read: Values): string {
+  return parseHost(text)
+    ? text.toLowerCase()
+    : read.fail("allow-host", "host names, with or without a port", quote(text));
+}
+
+function allowedOrigin(text: string, read: Values): string {
+  const parsed = origin().safeParse(text);
+  return parsed.success
+    ? parsed.data
+    : read.fail("allow-origin", "origins such as https://app.example.com", quote(text));
+}
+
+function exposed({ origins }: FlagValues): string[] {
+  if (origins.get("oidc-client-secret") !== "--oidc-client-secret") return [];
+  return ['"--oidc-client-secret" can be read by other users of this machine: use --oidc-client-secret-file'];
+}
+
+function unencrypted({ serverUrl, authMode }: ClientSettings): string[] {
+  if (serverUrl.protocol === "https:" || isLoopbackName(serverUrl.hostname) || authMode === "none") return [];
+  return [`tokens go to "${serverUrl.host}" without encryption: use an https URL for the server`];
+}
