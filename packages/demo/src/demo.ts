@@ -103,7 +103,10 @@ async function startAndTour(demo: Demo, port: number): Promise<void> {
     return [`${app}, signs in as ${issuer.clientId}`, undefined];
   });
   await tour(app, demo.scratch, steps, signal);
-  for (const line of directions({ app, server, issuer: issuer.url, upstream })) steps.say(line);
+  const lines = demo.options.once
+    ? ["", "The tour is done and everything is stopped again; without --once it goes on running."]
+    : directions({ app, server, issuer: issuer.url, upstream });
+  for (const line of lines) steps.say(line);
 }
 
 async function startUpstream(demo: Demo): Promise<string> {

@@ -56,18 +56,17 @@ test(
     const text = run.text();
     expect.soft(code, text).toBe(0);
     for (const line of [
-      /^ok {5} identity provider +http:\/\/127\.0\.0\.1:\d+$/m,
-      /^ok {5} MCP server over HTTP +http:\/\/127\.0\.0\.1:\d+\/mcp$/m,
-      /^ok {5} smcp server +http:\/\/127\.0\.0\.1:\d+$/m,
-      /^ok {5} smcp client +http:\/\/localhost:\d+, signs in as smcp-demo$/m,
-      /^ok {5} tools of \/v1\/everything +echo, /m,
-      /^ok {7} echo +Echo: hello through smcp$/m,
-      /^ok {5} tools of \/v1\/everything-http +echo, /m,
-      /^ok {7} get-sum +The sum of 19 and 23 is 42\.$/m,
-      /^ok {5} tools of \/v1\/memory +create_entities, /m,
-      /^ok {5} tools of \/v1\/files +read_file, /m,
-      /^ok {7} read_text_file +Hello from a file that an MCP server read for you, through smcp\.$/m,
-      /claude mcp add --transport http memory http:\/\/localhost:\d+\/v1\/memory$/m,
+      /^ok {5}identity provider +http:\/\/127\.0\.0\.1:\d+$/m,
+      /^ok {5}MCP server over HTTP +http:\/\/127\.0\.0\.1:\d+\/mcp$/m,
+      /^ok {5}smcp server +http:\/\/127\.0\.0\.1:\d+$/m,
+      /^ok {5}smcp client +http:\/\/localhost:\d+, signs in as smcp-demo$/m,
+      /^ok {5}tools of \/v1\/everything +echo, /m,
+      /^ok {7}echo +Echo: hello through smcp$/m,
+      /^ok {5}tools of \/v1\/everything-http +echo, /m,
+      /^ok {7}get-sum +The sum of 19 and 23 is 42\.$/m,
+      /^ok {5}tools of \/v1\/memory +create_entities, /m,
+      /^ok {5}tools of \/v1\/files +read_file, /m,
+      /^ok {7}read_text_file +Hello from a file that an MCP server read for you, through smcp\.$/m,
     ]) {
       expect.soft(text).toMatch(line);
     }
@@ -79,6 +78,7 @@ test(
 test("Ctrl-C, twice as under npm, ends it with nothing left behind", { timeout: 60_000 }, async () => {
   const run = demo();
   await expect.poll(() => run.text(), { timeout: 40_000 }).toContain("Ctrl-C stops everything");
+  expect(run.text()).toMatch(/ claude mcp add --transport http memory http:\/\/localhost:\d+\/v1\/memory$/m);
   expect((await leftBehind()).length).toBeGreaterThan(2);
   run.child.kill("SIGINT");
   run.child.kill("SIGINT");
