@@ -1,0 +1,74 @@
+/** `smcp server`: load, say what will run, run it. */
+import { type Flag, loadServerSettings, refuseUnbuilt, resolveFlags } from "@smcp/config";
+import type { Command } from "../context.ts";
+import { openLog } from "../log.ts";
+import { wantsColour } from "../output.ts";
+import { columnsOf, parseFlags } from "../parse.ts";
+import { runUntilStopped } from "../run.ts";
+import { version } from "../version.ts";
+import { outline, type Printed } from "../outline.ts";
+
+const flags: readonly Flag[] = [
+  {
+    name: "config",
+    kind: "string",
+    alias: "c",
+    description: "YAML or JSON file; left out: configs/proxy-server.yml, smcp.yaml, then the user's and the system's",
+  },
+  { name: "log-level", kind: "string", alias: "l", description: "debug, info, warn or error", fallback: "info" },
+  {
+    name: "log-format",
+    kind: "string",
+    alias: "f",
+    description: "how log lines look",
+    fallback: "text",
+    values: ["text", "json"],
+  },
+  { name: "auth-mode", kind: "string", description: "instead of the file's auth.mode", values: ["none", "oidc"] },
+  { name: "check", kind: "switch", description: "load everything, connect to nothing, print what would run, exit" },
+];
+
+const line = {
+  command: "smcp server",
+  description: "The cluster side: validates, routes, relays",
+  flags,
+  examples: [
+    ["smcp server -c smcp.yaml --check", "say what would run"],
+    ["smcp server -c smcp.yaml -f json", "run, with a log for machines"],
+  ],
+} as const;
+
+export const server: Command = {
+  description: line.description,
+  async run(args, { env, cwd, stdout, stderr }) {
+    const parsed = await parseFlags(line, args, columnsOf(stdout));
+    if ("help" in parsed) return print(stdout, parsed.help);
+    const { values } = resolveFlags(flags, { flags: parsed.flags, env: {}, prefix: "" });
+    const text = (name: string): string | undefined => values.get(name) as string | undefined;
+    const authMode = text("auth-mode") as "none" | "oidc" | undefined;
+    const loaded = loadServerSettings({ path: text("config"), env, cwd, flags: { authMode } });
+    if (values.get("check") === true) return print(stdout, `${checkText(outline(loaded))}\n`);
+    refuseUnbuilt(loaded.unbuilt, loaded.file);
+
+    const format = text("log-format") === "json" ? "json" : "text";
+    const log = await openLog({ level: text("log-level") ?? "info", format, colour: wantsColour(stderr, env) });
+    for (const warning of loaded.settings.warnings) log.warn({}, warning);
+    const reload = (): void => log.warn({}, "reloading is not built yet in this version: the configuration stays");
+    const start = async () => {
+      const { startServer } = await import("@smcp/server");
+      const running = await startServer(loaded.settings, log, { env, version });
+      for (const [name, value] of outline(loaded, running.url).lines) log.info({}, `${name}: ${value}`);
+      return running;
+    };
+    return runUntilStopped(log, start, reload);
+  },
+};
+
+function print(stdout: NodeJS.WriteStream, text: string): number {
+  stdout.write(text);
+  return 0;
+}
+
+function checkText({ lines, warnings }: Printed): string {
+  return [...lines.map(([name, value]) => `${name}: ${value}`), ...warnings.map((one) => `warning: ${one}`)].join("\n");
+}

@@ -1,0 +1,99 @@
+/** The commands of the program, and how a run of it ends. */
+import { nearestOf } from "@smcp/config";
+import { client } from "./commands/client.ts";
+import { demo } from "./commands/demo.ts";
+import { server } from "./commands/server.ts";
+import type { Command, Context } from "./context.ts";
+import { reportError } from "./output.ts";
+import { usageError } from "./usage-error.ts";
+import { version } from "./version.ts";
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ["client", client],
+  ["server", server],
+  ["demo", demo],
+]);
+
+/** Commands that are settled but not built yet. */
+const LATER = [
+  "login",
+  "logout",
+  "status",
+  "doctor",
+  "init",
+  "config",
+  "policy",
+  "keys",
+  "agents",
+  "servers",
+  "audit",
+  "usage",
+];
+
+/**
+ * Runs the program.
+ *
+ * @param args without the program itself
+ * @returns the exit code
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  // eslint-disable-next-line node/no-process-env -- the one place: everything below gets it as an argument
+  const { env, stdin, stdout, stderr } = process;
+  const context: Context = { env, cwd: process.cwd(), stdin, stdout, stderr };
+  try {
+    return await dispatch(args, context);
+  } catch (error) {
+    return reportError(error, stderr, env);
+  }
+}
+
+const HELP = new Set(["--help", "-h", "-help", "help"]);
+const VERSION = new Set(["--version", "-version", "version"]);
+
+async function dispatch([name, ...rest]: readonly string[], context: Context): Promise<number> {
+  if (name === undefined) {
+    throw usageError("no command is given", `one of ${[...commands.keys()].join(", ")}; see smcp --help`);
+  }
+  if (HELP.has(name)) return print(context, helpText());
+  const command = commands.get(name);
+  if (VERSION.has(name) || (command && rest.includes("--version"))) return print(context, `${version}\n`);
+  if (command) return command.run(rest, context);
+  if (LATER.includes(name)) {
+    throw usageError(`the command "${name}" is not built yet in this version`, "see smcp --help for those that are");
+  }
+  throw unknown(name);
+}
+
+function unknown(name: string): Error {
+  if (name.startsWith("-")) {
+    return usageError(
+      `the flag "${name.replace(/=.*$/s, "")}" is not known here`,
+      "flags come after a command; see smcp --help",
+    );
+  }
+  const nearest = nearestOf(name, [...commands.keys(), ...LATER]);
+  const meant = nearest === undefined ? "" : `did you mean "${nearest}"? `;
+  return usageError(`the command "${name}" is not known`, `${meant}see smcp --help`);
+}
+
+function print({ stdout }: Context, text: string): number {
+  stdout.write(text);
+  return 0;
+}
+
+function helpText(): string {
+  const width = Math.max(...[...commands.keys()].map((one) => one.length)) + 2;
+  const rows = [...commands].map(([name, { description }]) => `  smcp ${name.padEnd(width)}${description}`);
+  return [
+    "smcp: sign-in, policy and record for MCP",
+    "",
+    "Usage: smcp <command> [flags]",
+    "",
+    ...rows,
+    "",
+    `Not built yet: ${LATER.join(", ")}`,
+    "",
+    "smcp <command> --help tells a command's flags, smcp --version the version.",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,39 @@
+/** What a server would run or runs, in a few lines. */
+import type { Backend, LoadedServer } from "@smcp/config";
+
+/** Lines for a person, in order. */
+export interface Printed {
+  readonly lines: readonly (readonly [name: string, value: string])[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Describes a loaded configuration.
+ *
+ * @param url the address as it listens; left out, as it would
+ */
+export function outline({ settings, unbuilt, file, callers }: LoadedServer, url?: string): Printed {
+  const { host, port } = settings.server;
+  const shown = host.includes(":") ? `[${host}]` : host;
+  const lines: [string, string][] = [
+    ["configuration", file],
+    ["address", url ?? `http://${shown}:${port}`],
+    ["authentication", settings.auth.mode === "oidc" ? "required" : "none"],
+    ["backends", list(settings.backends.map(describeBackend))],
+    ["api keys", list(callers.keys)],
+    ["agents", list(callers.agents)],
+    ["roles", list(callers.roles)],
+    ["issuers", list(settings.issuers.map((one) => one.issuer))],
+  ];
+  if (unbuilt.length > 0) lines.push(["not built yet", list(unbuilt.map((one) => `${one.key} (${file}:${one.line})`))]);
+  return { lines, warnings: settings.warnings };
+}
+
+function describeBackend(backend: Backend): string {
+  const name = backend.name === backend.id ? backend.id : `${backend.id} "${backend.name}"`;
+  return `${name} (${backend.kind}, ${backend.path})`;
+}
+
+function list(items: readonly string[]): string {
+  return items.length === 0 ? "none" : items.join(", ");
+}
