@@ -34,7 +34,12 @@ export function createWatchdog(): Watchdog {
   };
   const start = (): void => {
     // A session of its own: Ctrl-C on the terminal must not reach it before its work is done.
-    const started = spawn("/bin/sh", ["-c", SCRIPT], { detached: true, env: {}, stdio: ["pipe", "ignore", "ignore"] });
+    const started = spawn("/bin/sh", ["-c", SCRIPT], {
+      detached: true,
+      cwd: "/",
+      env: {},
+      stdio: ["pipe", "ignore", "ignore"],
+    });
     const lost = (): void => {
       if (shell === started) shell = undefined;
     };
