@@ -37,6 +37,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     "@smcp/edge",
     "@smcp/server",
     "@smcp/client",
+    "jose",
     "undici",
     "node:*",
   ],
@@ -103,6 +104,7 @@ export default defineConfig({
       files: ["packages/*/test/**", "packages/testing/**", "packages/*/dev/**"],
       rules: {
         "eslint/max-lines-per-function": "off",
+        "eslint/max-params": "off",
         "eslint/no-console": "off",
         "node/no-process-env": "off",
       },

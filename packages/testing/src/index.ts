@@ -10,3 +10,4 @@ export {
   type ServerChoices,
   type TestServer,
 } from "./server.ts";
+export { signingIssuer, type SigningIssuer } from "./issuer.ts";

@@ -11,12 +11,14 @@ export interface RawAnswer {
 }
 
 /**
- * Sends the text (CRLF where it says `\n`) and reads until the other end closes or an answer with a known length is whole.
+ * Sends the text (CRLF where it says `\n`) and reads until the other end closes, or, unless the text asks for that, until an
+ * answer with a known length is whole.
  *
  * @param url where to; only host and port are used
  */
 export function sendRaw(url: string, text: string): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
+  const asksClose = /^connection: close$/im.test(text);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname);
     let got = "";
@@ -31,7 +33,7 @@ export function sendRaw(url: string, text: string): Promise<RawAnswer> {
     socket.on("connect", () => socket.write(text.replaceAll(/\r?\n/g, "\r\n")));
     socket.on("data", (chunk: Buffer) => {
       got += chunk.toString("latin1");
-      if (isWhole(got)) finish();
+      if (!asksClose && isWhole(got)) finish();
     });
     socket.on("end", finish);
     socket.on("error", (error) => (got === "" ? reject(error) : finish()));
