@@ -1,1 +1,1 @@
-export const name = "client";
+export { startClient, type Client, type ClientStreams } from "./start.ts";

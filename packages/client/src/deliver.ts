@@ -1,0 +1,108 @@
+/**
+ * One request's way to the server: token, send, and where the server refuses the token one renewal and one replay. What
+ * comes back goes to whoever sends (an HTTP answer, lines on stdout); this only judges status and headers.
+ */
+import { isRefusal, refuse, type Duration, type Refusal, type Secret } from "@smcp/core";
+import type { RelayFailure, RelayPlan, RelayRequest, UpstreamHeaders } from "@smcp/edge";
+
+import { readChallenge, readSentence, type Challenge } from "./challenge.ts";
+import type { Gateway } from "./gateway.ts";
+import { responseHeaders } from "./headers.ts";
+
+/** What is to be delivered, without a token. */
+export interface Delivery {
+  readonly request: RelayRequest;
+  /** Sends once; the answer is the sender's, unless the plan stops it. */
+  send(request: RelayRequest, plan: RelayPlan): void;
+  /** Called at most once, in place of an answer. */
+  fail(refusal: Refusal): void;
+  /** True when nobody waits for the answer any more. */
+  isGone(): boolean;
+}
+
+/** Bytes of a 403's body that are read for its sentence. */
+const PEEK = 2_048;
+
+/** Delivers a request. The promise ends when it was sent for the first time or failed before that. */
+export async function deliver(gateway: Gateway, delivery: Delivery): Promise<void> {
+  const token = await gateway.tokens.get();
+  if (delivery.isGone()) return;
+  if (isRefusal(token)) delivery.fail(token);
+  else send(gateway, delivery, token, false);
+}
+
+function send(gateway: Gateway, delivery: Delivery, token: Secret | undefined, isReplay: boolean): void {
+  const { request } = delivery;
+  const headers = token ? [...request.headers, "authorization", `Bearer ${token.reveal()}`] : request.headers;
+  delivery.send({ ...request, headers }, new Attempt(gateway, delivery, token, isReplay));
+}
+
+/** One sending: judges the answer's head and decides what a failure means. */
+class Attempt implements RelayPlan {
+  readonly headersTimeout: Duration;
+  peek = 0;
+
+  readonly #gateway: Gateway;
+  readonly #delivery: Delivery;
+  readonly #token: Secret | undefined;
+  readonly #isReplay: boolean;
+  #status = 0;
+  #challenge: Challenge | undefined;
+
+  constructor(gateway: Gateway, delivery: Delivery, token: Secret | undefined, isReplay: boolean) {
+    this.headersTimeout = gateway.timeout;
+    this.#gateway = gateway;
+    this.#delivery = delivery;
+    this.#token = token;
+    this.#isReplay = isReplay;
+  }
+
+  head(status: number, headers: UpstreamHeaders): string[] | string {
+    if (status === 401 || status === 403) {
+      this.#status = status;
+      this.#challenge = readChallenge(headers);
+      if (status === 403) this.peek = PEEK;
+      return `the server answered ${status}`;
+    }
+    if (status >= 300 && status < 400) return `the server answered ${status}, and redirects are not followed`;
+    return responseHeaders(headers);
+  }
+
+  failed(failure: RelayFailure): void {
+    if (failure.kind === "stopped" && this.#status === 401) void this.#renew();
+    else this.#delivery.fail(this.#meaning(failure));
+  }
+
+  /** Never rejects. */
+  async #renew(): Promise<void> {
+    const isTokenAtFault = this.#challenge?.error !== "insufficient_scope";
+    const token = this.#isReplay || !isTokenAtFault ? this.#token : await this.#gateway.tokens.renew(this.#token);
+    if (this.#delivery.isGone()) return;
+    if (isRefusal(token)) this.#delivery.fail(token);
+    else if (token === this.#token) this.#delivery.fail(this.#refused());
+    else send(this.#gateway, this.#delivery, token, true);
+  }
+
+  #meaning(failure: RelayFailure): Refusal {
+    const { host: server, limit } = this.#gateway;
+    const { reason } = failure;
+    if (failure.kind === "slow") return refuse("SERVER_SLOW", { server, limit }, { reason });
+    if (failure.kind === "stopped" && this.#status === 403) return this.#refused(readSentence(failure.body));
+    return refuse("SERVER_AWAY", { server }, { reason });
+  }
+
+  #refused(sentence = ""): Refusal {
+    const { error, scope } = this.#challenge ?? {};
+    const server = `the smcp server at ${this.#gateway.host}`;
+    if (error === "insufficient_scope") {
+      const missing = scope ? ` "${scope}"` : "";
+      return signInRefused(`${server} refused the sign-in: the token lacks the scope${missing}; check --oidc-scopes`);
+    }
+    if (this.#status === 403) return signInRefused(`${server} refused this request${sentence ? `: ${sentence}` : ""}`);
+    return signInRefused(`${server} refused the new token too${error ? ` (${error})` : ""}`);
+  }
+}
+
+function signInRefused(reason: string): Refusal {
+  return refuse("SIGN_IN_REFUSED", { reason }, { reason });
+}

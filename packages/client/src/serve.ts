@@ -1,0 +1,121 @@
+/** The local endpoint: answers its own few routes, everything else goes to the server, its bytes unread. */
+import type { IncomingMessage } from "node:http";
+
+import {
+  isRefusal,
+  readMessage,
+  refuse,
+  catalogue,
+  type Bytes,
+  type Entry,
+  type Message,
+  type Refusal,
+} from "@smcp/core";
+import { admit, judgeBody, readBody, relay, type Admitted, type GateRules, type Reply } from "@smcp/edge";
+
+import { deliver } from "./deliver.ts";
+import { pathAt, type Gateway } from "./gateway.ts";
+import { requestHeaders } from "./headers.ts";
+import type { Outcome } from "./metrics.ts";
+
+export interface ServeRules {
+  readonly gate: GateRules;
+  readonly maxBody: Bytes;
+  /** `undefined`: no metrics. */
+  readonly metricsPath: string | undefined;
+}
+
+/** Handles one request of a local app; rejects only on a bug. */
+export function serve(gateway: Gateway, rules: ServeRules, incoming: IncomingMessage, reply: Reply): Promise<void> {
+  return new Exchange(gateway, rules, incoming, reply).run();
+}
+
+class Exchange {
+  readonly #gateway: Gateway;
+  readonly #rules: ServeRules;
+  readonly #incoming: IncomingMessage;
+  readonly #reply: Reply;
+  readonly #started = performance.now();
+  #body: Buffer | null = null;
+  #outcome: Outcome = "relayed";
+
+  constructor(gateway: Gateway, rules: ServeRules, incoming: IncomingMessage, reply: Reply) {
+    this.#gateway = gateway;
+    this.#rules = rules;
+    this.#incoming = incoming;
+    this.#reply = reply;
+    reply.onClosed(({ complete }) => {
+      // A shutdown of a stream that stays open by design is its normal end.
+      const isBroken = !complete && this.#outcome === "relayed" && !reply.isStanding;
+      gateway.metrics.request(isBroken ? "broken" : this.#outcome, performance.now() - this.#started);
+    });
+  }
+
+  async run(): Promise<void> {
+    const admitted = admit(this.#incoming, this.#rules.gate);
+    if (isRefusal(admitted)) this.#refuse(admitted);
+    else if (!this.#answerHere(admitted)) await this.#relay(admitted);
+  }
+
+  /** The routes that the server never sees. */
+  #answerHere({ method, target }: Admitted): boolean {
+    const { path } = target;
+    // An app that finds metadata here would start a sign-in of its own.
+    if (path === "/.well-known" || path.startsWith("/.well-known/")) {
+      this.#refuse(refuse("ROUTE_UNKNOWN"));
+      return true;
+    }
+    if (method !== "GET") return false;
+    if (path === "/health") return this.#say("OK", "text/plain; charset=utf-8");
+    if (path !== this.#rules.metricsPath) return false;
+    return this.#say(this.#gateway.metrics.text(), "text/plain; version=0.0.4; charset=utf-8");
+  }
+
+  #say(text: string, type: string): true {
+    this.#outcome = "local";
+    this.#reply.send(200, ["content-type", type], Buffer.from(text));
+    return true;
+  }
+
+  async #relay(admitted: Admitted): Promise<void> {
+    const { method, target, headers } = admitted;
+    const reply = this.#reply;
+    if (method === "POST") {
+      const refusal = judgeBody(headers, this.#rules.maxBody) ?? (await this.#read());
+      if (refusal) this.#refuse(refusal);
+      if (refusal || reply.isClosed) return;
+    }
+    if (method === "GET") reply.isStanding = true;
+    await deliver(this.#gateway, {
+      request: { method, path: pathAt(this.#gateway, target), headers: requestHeaders(headers), body: this.#body },
+      send: (request, plan) => relay(this.#gateway.pool, request, reply, plan),
+      fail: (refusal) => this.#refuse(refusal),
+      isGone: () => reply.isClosed,
+    });
+  }
+
+  async #read(): Promise<Refusal | undefined> {
+    const body = await readBody(this.#incoming, this.#reply, this.#rules.maxBody);
+    if (isRefusal(body)) return body;
+    this.#body = body ?? null;
+    return undefined;
+  }
+
+  #refuse(refusal: Refusal): void {
+    const { refused, reason } = refusal;
+    this.#outcome = refused;
+    const entry: Entry = catalogue[refused];
+    const { method } = this.#incoming;
+    this.#gateway.log[entry.level]({ request_id: this.#reply.requestId, code: refused, method, reason }, "refused");
+    // Only now is the body looked into, for the id that the answer needs.
+    const message = this.#body && readMessage(this.#body);
+    const asked = message && !isRefusal(message) ? message : undefined;
+    if (entry.status === 200 && asked && asked.kind !== "request") this.#reply.send(202, [], Buffer.alloc(0));
+    else this.#reply.refuse(refusal, idOf(asked));
+  }
+}
+
+/** The id that an answer carries; a response's id is the server's own and is answered by nobody. */
+function idOf(message: Message | undefined): string | undefined {
+  return message?.kind === "request" ? message.id : undefined;
+}

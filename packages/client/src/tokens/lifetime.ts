@@ -1,0 +1,55 @@
+/** When a token is renewed: plain arithmetic on how long it lives and how long it has been held. */
+import type { Clock, Duration } from "@smcp/core";
+
+/** A moment on both clocks. */
+export interface Moment {
+  readonly wall: number;
+  readonly steady: number;
+}
+
+/** Now, on both clocks. */
+export function momentOf(clock: Clock): Moment {
+  return { wall: clock.now(), steady: clock.elapsed() };
+}
+
+/**
+ * How long ago a moment was: on the clock that says longer. The steady clock may stand still while a laptop sleeps, the
+ * wall clock may be set back.
+ */
+export function since(moment: Moment, clock: Clock): Duration {
+  return Math.max(clock.now() - moment.wall, clock.elapsed() - moment.steady);
+}
+
+/** From what remaining time on a token is renewed. */
+export interface Thresholds {
+  /** At or below: nobody gets the token before it was tried to renew it. */
+  readonly hard: Duration;
+  /** At or below: it is renewed while it is still handed out. */
+  readonly soft: Duration;
+}
+
+/**
+ * The thresholds of a token.
+ *
+ * @param delta how long before its expiry a token must be renewed; of a token that lives less than twice as long, a quarter
+ * of its life
+ * @param random between 0 and 1: moves the soft threshold by a tenth, so that many clients do not renew at once
+ */
+export function thresholds(lifetime: Duration, delta: Duration, random: number): Thresholds {
+  const hard = lifetime <= 2 * delta ? lifetime / 4 : delta;
+  // At most half of the life: a token of little more than twice `delta` would be renewed as soon as it came.
+  const soft = Math.min(Math.max(2 * hard, lifetime / 5), lifetime / 2);
+  return { hard, soft: soft * (0.9 + 0.2 * random) };
+}
+
+/** `exp - iat` of a JWT, in milliseconds: for a token whose lifetime nobody told. The signature is not looked at. */
+export function lifetimeOfJwt(token: string): Duration | undefined {
+  const payload = token.split(".")[1];
+  if (payload === undefined) return undefined;
+  try {
+    const { exp, iat } = JSON.parse(Buffer.from(payload, "base64url").toString()) as Record<string, unknown>;
+    return typeof exp === "number" && typeof iat === "number" && exp > iat ? (exp - iat) * 1_000 : undefined;
+  } catch {
+    return undefined;
+  }
+}

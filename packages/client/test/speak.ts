@@ -1,0 +1,63 @@
+/** One HTTP request over a plain node:http client, every header as given. */
+import { request } from "node:http";
+
+export interface Spoken {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+export interface Words {
+  readonly method?: string;
+  readonly path?: string;
+  /** Flat list of names and values, or a record; without `host` it is the address. */
+  readonly headers?: Readonly<Record<string, string>> | readonly string[];
+  readonly body?: string;
+  /** Instead of the address's own. */
+  readonly host?: string;
+}
+
+/** Sends a request to an address and reads the whole answer. */
+export function speak(url: string, words: Words = {}): Promise<Spoken> {
+  const { hostname, port, host } = new URL(url);
+  const headers = Array.isArray(words.headers)
+    ? ([...words.headers] as string[])
+    : { host: words.host ?? host, ...(words.headers as Record<string, string> | undefined) };
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      {
+        host: hostname.replace(/^\[|\]$/g, ""),
+        port,
+        path: words.path ?? "/",
+        method: words.method ?? (words.body === undefined ? "GET" : "POST"),
+        headers,
+        setHost: false,
+        agent: false,
+      },
+      (incoming) => {
+        const parts: Buffer[] = [];
+        incoming.on("data", (part: Buffer) => parts.push(part));
+        incoming.on("error", reject);
+        incoming.on("end", () => {
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            body: Buffer.concat(parts).toString(),
+          });
+        });
+      },
+    );
+    outgoing.on("error", reject);
+    outgoing.end(words.body);
+  });
+}
+
+/** A POST of a JSON body. */
+export function post(
+  url: string,
+  path: string,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Spoken> {
+  return speak(url, { path, body, headers: { "content-type": "application/json", ...headers } });
+}
