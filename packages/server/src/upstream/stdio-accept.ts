@@ -7,7 +7,7 @@ export interface Accepts {
 
 const BOTH: Accepts = { json: true, events: true };
 
-/** Reads an `Accept` value. None at all, like a wildcard, means both; a type with `q=0` is one that the caller does not want. */
+/** Reads an `Accept` value. None at all, like a wildcard, means both; `q=0` marks what the caller does not want. */
 export function readAccept(value: string | undefined): Accepts {
   if (value === undefined || value === "application/json, text/event-stream") return BOTH;
   const wanted = value.split(",").filter(isWanted).map(typeOf);

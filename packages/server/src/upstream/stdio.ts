@@ -45,6 +45,8 @@ export function stdioUpstream(
 /** 192 bits. */
 const SESSION_ID_BYTES = 24;
 
+const LOOK = "run the command by hand, or set the log level to debug: what it writes to stderr is then logged";
+
 class StdioBridge implements StdioUpstream {
   readonly #backend: StdioBackend;
   readonly #log: Log;
@@ -76,7 +78,7 @@ class StdioBridge implements StdioUpstream {
     const refusal =
       outbound.method === "POST"
         ? this.#post(outbound, reply)
-        : this.#withSession(outbound, (session, id) => this.#getOrDelete(outbound, reply, session, id));
+        : this.#withSession(outbound, (session) => this.#getOrDelete(outbound, reply, session));
     if (!refusal) return;
     const { message } = outbound;
     // The id of a response is the child's, not the caller's.
@@ -103,13 +105,12 @@ class StdioBridge implements StdioUpstream {
     return this.#withSession(outbound, (session) => session.call(message, accepts, reply));
   }
 
-  #getOrDelete(outbound: Outbound, reply: Reply, session: StdioSession, id: string): Refusal | undefined {
+  #getOrDelete(outbound: Outbound, reply: Reply, session: StdioSession): Refusal | undefined {
     if (outbound.method === "GET") {
       if (!readAccept(outbound.headers.get("accept")).events) return refuse("NOT_ACCEPTABLE");
       session.listen(reply);
       return undefined;
     }
-    this.#sessions.delete(id);
     session.end("its caller ended it");
     reply.send(200, [], new Uint8Array(0));
     return undefined;
@@ -117,12 +118,12 @@ class StdioBridge implements StdioUpstream {
 
   #withSession(
     { sessionId }: Outbound,
-    use: (session: StdioSession, id: string) => Refusal | undefined | void,
+    use: (session: StdioSession) => Refusal | undefined | void,
   ): Refusal | undefined {
     if (sessionId === undefined) return refuse("SESSION_MISSING");
     const session = this.#sessions.get(sessionId);
     if (!session) return refuse("SESSION_UNKNOWN");
-    return use(session, sessionId) ?? undefined;
+    return use(session) ?? undefined;
   }
 
   #open(message: Message, accepts: Accepts, reply: Reply): Refusal | undefined {
@@ -132,17 +133,24 @@ class StdioBridge implements StdioUpstream {
       this.#log.warn({ server: this.#backend.id, max_children: maxChildren }, "no further child may be started");
       return refuse("STREAMS_EXHAUSTED", undefined, { reason: `max_children is ${maxChildren}` });
     }
-    const life = this.#live(message, accepts, reply).finally(() => this.#children.delete(life));
+    const life = this.#live(message, accepts, reply)
+      .catch((error: unknown) => {
+        const stack = error instanceof Error ? error.stack : String(error);
+        this.#log.error({ server: this.#backend.id, stack }, "a child met a bug in smcp");
+        reply.refuse(refuse("BUG"), message.id);
+      })
+      .finally(() => this.#children.delete(life));
     this.#children.add(life);
     return undefined;
   }
 
-  /** The whole life of one child: never rejects. */
+  /** The whole life of one child. */
   async #live(message: Message, accepts: Accepts, reply: Reply): Promise<void> {
     const tag = randomBytes(3).toString("hex");
     const startedAt = this.#tuning.clock.elapsed();
     const child = await this.#start(tag).catch((error: unknown) => {
-      this.#onStartFailed(startedAt, tag, error instanceof Failure ? error.message : describeError(error));
+      const { message, hint } = error instanceof Failure ? error : { message: describeError(error), hint: LOOK };
+      this.#onStartFailed(startedAt, tag, { reason: message, hint });
     });
     if (!child) {
       reply.refuse(this.#failed(), message.id);
@@ -196,8 +204,9 @@ class StdioBridge implements StdioUpstream {
         onEnded: ({ reason, byItself }) => {
           this.#sessions.delete(id);
           const isEarly = this.#tuning.clock.elapsed() - startedAt < this.#tuning.earlyDeath;
-          if (byItself && !isOpened && isEarly) this.#onStartFailed(startedAt, tag, reason);
-          else if (byItself) this.#log.warn({ ...this.#fields(tag), reason }, "a child failed");
+          if (byItself && !isOpened && isEarly) {
+            this.#onStartFailed(startedAt, tag, { reason, hint: LOOK });
+          } else if (byItself) this.#log.warn({ ...this.#fields(tag), reason }, "a child failed");
           resolve(reason);
         },
       });
@@ -206,10 +215,10 @@ class StdioBridge implements StdioUpstream {
     });
   }
 
-  #onStartFailed(startedAt: number, tag: string, reason: string): void {
+  #onStartFailed(startedAt: number, tag: string, why: { readonly reason: string; readonly hint: string }): void {
     const step = this.#backoff.failed(startedAt);
     if (step === undefined) return;
-    this.#log.error({ ...this.#fields(tag), reason, retry_after_ms: step }, "a stdio backend does not start");
+    this.#log.error({ ...this.#fields(tag), ...why, retry_after_ms: step }, "a stdio backend does not start");
   }
 
   #failed(): Refusal {
