@@ -1,12 +1,10 @@
-import { connect } from "node:net";
-
 import { Failure, silentLog } from "@smcp/core";
 import { expect, onTestFinished, test } from "vitest";
 
 import { startClient, type Client } from "../src/index.ts";
 import { startBackend, type Backend } from "./backend.ts";
 import { settingsFor, type Changes } from "./settings.ts";
-import { post, speak, type Spoken } from "./speak.ts";
+import { post, speak, speakRaw, type Spoken } from "./speak.ts";
 
 async function start(changes: Changes = {}): Promise<{ client: Client; backend: Backend; port: string }> {
   const backend = await startBackend();
@@ -25,17 +23,6 @@ const ORIGIN_REFUSED = "requests from this Origin are not accepted\n";
 function expectNoCors(answer: Spoken): void {
   expect(Object.keys(answer.headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
   expect(answer.headers["www-authenticate"]).toBeUndefined();
-}
-
-/** Sends bytes as they are and reads until the other side closes. */
-function speakRaw(port: string, text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), "127.0.0.1", () => socket.write(text));
-    let answer = "";
-    socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
-    socket.on("close", () => resolve(answer));
-    socket.on("error", reject);
-  });
 }
 
 test("L1: a foreign Host is 403 and the server sees nothing", async () => {
@@ -60,11 +47,11 @@ test("L1: a foreign Host is 403 and the server sees nothing", async () => {
     expect({ host, ...answer }).toMatchObject({ host, status: 403, body: HOST_REFUSED });
     expectNoCors(answer);
   }
-  expect(await speakRaw(port, "GET /v1/docs HTTP/1.1\r\nconnection: close\r\n\r\n")).toMatch(/^HTTP\/1.1 403 /);
+  expect(await speakRaw(Number(port), "GET /v1/docs HTTP/1.1\r\nconnection: close\r\n\r\n")).toMatch(/^HTTP\/1.1 403 /);
   const twice = `GET /v1/docs HTTP/1.1\r\nhost: localhost:${port}\r\nhost: evil.example\r\nconnection: close\r\n\r\n`;
-  expect(await speakRaw(port, twice)).toMatch(/^HTTP\/1.1 403 /);
+  expect(await speakRaw(Number(port), twice)).toMatch(/^HTTP\/1.1 403 /);
   const absolute = `GET http://evil.example/v1/docs HTTP/1.1\r\nhost: localhost:${port}\r\nconnection: close\r\n\r\n`;
-  expect(await speakRaw(port, absolute)).toMatch(/^HTTP\/1.1 400 /);
+  expect(await speakRaw(Number(port), absolute)).toMatch(/^HTTP\/1.1 400 /);
   expect(backend.seen).toEqual([]);
 });
 

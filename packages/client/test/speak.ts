@@ -1,5 +1,6 @@
 /** One HTTP request over a plain node:http client, every header as given. */
 import { request } from "node:http";
+import { connect } from "node:net";
 
 export interface Spoken {
   readonly status: number;
@@ -60,4 +61,15 @@ export function post(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Spoken> {
   return speak(url, { path, body, headers: { "content-type": "application/json", ...headers } });
+}
+
+/** Sends bytes as they are and reads until the other side closes. */
+export function speakRaw(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(text));
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+    socket.on("close", () => resolve(answer));
+    socket.on("error", reject);
+  });
 }
