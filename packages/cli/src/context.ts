@@ -11,7 +11,6 @@ export interface Context {
 
 /** A command of the program. */
 export interface Command {
-  readonly description: string;
   /**
    * Runs the command.
    *

@@ -1,17 +1,37 @@
 /** The commands of the program, and how a run of it ends. */
-import { nearestOf } from "@smcp/config";
-import { client } from "./commands/client.ts";
-import { demo } from "./commands/demo.ts";
-import { server } from "./commands/server.ts";
 import type { Command, Context } from "./context.ts";
 import { reportError } from "./output.ts";
 import { usageError } from "./usage-error.ts";
 import { version } from "./version.ts";
 
-const commands: ReadonlyMap<string, Command> = new Map([
-  ["client", client],
-  ["server", server],
-  ["demo", demo],
+interface Entry {
+  readonly description: string;
+  /** Imported only when it is run: each brings a good deal with it. */
+  readonly load: () => Promise<Command>;
+}
+
+const commands: ReadonlyMap<string, Entry> = new Map([
+  [
+    "client",
+    {
+      description: "the laptop side: an MCP endpoint on localhost that signs in and relays",
+      load: async () => (await import("./commands/client.ts")).client,
+    },
+  ],
+  [
+    "server",
+    {
+      description: "the cluster side: validates, routes, relays",
+      load: async () => (await import("./commands/server.ts")).server,
+    },
+  ],
+  [
+    "demo",
+    {
+      description: "the whole pair on this machine, with an identity provider and real MCP servers",
+      load: async () => (await import("./commands/demo.ts")).demo,
+    },
+  ],
 ]);
 
 /** Commands that are settled but not built yet. */
@@ -57,20 +77,21 @@ async function dispatch([name, ...rest]: readonly string[], context: Context): P
   if (HELP.has(name)) return print(context, helpText());
   const command = commands.get(name);
   if (VERSION.has(name) || (command && rest.includes("--version"))) return print(context, `${version}\n`);
-  if (command) return command.run(rest, context);
+  if (command) return (await command.load()).run(rest, context);
   if (LATER.includes(name)) {
     throw usageError(`the command "${name}" is not built yet in this version`, "see smcp --help for those that are");
   }
-  throw unknown(name);
+  throw await unknown(name);
 }
 
-function unknown(name: string): Error {
+async function unknown(name: string): Promise<Error> {
   if (name.startsWith("-")) {
     return usageError(
       `the flag "${name.replace(/=.*$/s, "")}" is not known here`,
       "flags come after a command; see smcp --help",
     );
   }
+  const { nearestOf } = await import("@smcp/config");
   const nearest = nearestOf(name, [...commands.keys(), ...LATER]);
   const meant = nearest === undefined ? "" : `did you mean "${nearest}"? `;
   return usageError(`the command "${name}" is not known`, `${meant}see smcp --help`);

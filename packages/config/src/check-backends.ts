@@ -7,32 +7,43 @@ import { isRecord, listAt, textOf, valueAt } from "./untyped.ts";
 
 interface Named {
   readonly path: Path;
+  /** Where the id comes from. */
+  readonly at: Path;
   readonly id: string | undefined;
   readonly route: string | undefined;
 }
 
 /** Ids, paths and transports of the backends in both forms. */
 export function checkBackends(root: unknown): Finding[] {
+  const metricsPath = route(textOf(valueAt(root, ["metrics"]), "path")) ?? "/metrics";
   const findings: Finding[] = [];
-  const named: Named[] = [];
-  for (const [i, one] of listAt(root, ["mcp", "backends"]).entries()) {
-    const at = ["mcp", "backends", i];
-    const id =
-      textOf(one, "id") ?? (textOf(one, "name") === undefined ? undefined : backendId(textOf(one, "name") ?? ""));
-    if (id === undefined) findings.push({ path: at, expected: "an id or a name", found: "neither" });
-    named.push({ path: at, id, route: route(textOf(one, "path")) });
-    findings.push(...checkTransport(one, at));
-  }
+  const named = [...readBackends(root, findings), ...readServers(root, findings)];
+  return [...findings, ...checkNames(named, metricsPath)];
+}
+
+function readBackends(root: unknown, findings: Finding[]): Named[] {
+  return listAt(root, ["mcp", "backends"]).map((one, i) => {
+    const path = ["mcp", "backends", i];
+    const name = textOf(one, "name");
+    const id = textOf(one, "id");
+    if (id === undefined && name === undefined) findings.push({ path, expected: "an id or a name", found: "neither" });
+    findings.push(...checkTransport(one, path));
+    const at = [...path, id === undefined ? "name" : "id"];
+    return { path, at, id: id ?? (name && backendId(name)), route: route(textOf(one, "path")) };
+  });
+}
+
+function readServers(root: unknown, findings: Finding[]): Named[] {
   const servers = valueAt(root, ["servers"]);
-  for (const [id, one] of isRecord(servers) ? Object.entries(servers) : []) {
-    const at = ["servers", id];
-    named.push({ path: at, id, route: route(textOf(one, "path") ?? `/mcp/${id}`) });
-    if (textOf(one, "path") === undefined && normalisePath(`/mcp/${id}`) === undefined) {
-      findings.push({ path: at, expected: "a name that can stand in a path, or a path of its own", found: quote(id) });
+  return Object.entries(isRecord(servers) ? servers : {}).map(([id, one]) => {
+    const path = ["servers", id];
+    const own = textOf(one, "path");
+    if (own === undefined && normalisePath(`/mcp/${id}`) === undefined) {
+      findings.push({ path, expected: "a name that can stand in a path, or a path of its own", found: quote(id) });
     }
-    findings.push(...checkTransport(one, at));
-  }
-  return [...findings, ...checkNames(named, route(textOf(valueAt(root, ["metrics"]), "path")) ?? "/metrics")];
+    findings.push(...checkTransport(one, path));
+    return { path, at: path, id, route: route(own ?? `/mcp/${id}`) };
+  });
 }
 
 /** The id of a backend that only has a name. */
@@ -47,8 +58,7 @@ function checkNames(named: readonly Named[], metricsPath: string): Finding[] {
   const findings: Finding[] = [];
   const ids = new Set<string>([RESERVED_ID]);
   const routes = new Map<string, string>();
-  for (const { path, id = "", route } of named) {
-    const at = path[0] === "servers" ? path : [...path, "id"];
+  for (const { path, at, id = "", route } of named) {
     if (id !== "" && !ID.test(id)) {
       findings.push({
         path: at,

@@ -8,7 +8,7 @@ import type { Finding } from "./finding.ts";
 import { readTree, type Tree } from "./document.ts";
 import { readFirst, serverPlaces } from "./find.ts";
 import { normalise } from "./normalise.ts";
-import { ConfigInvalid, formatPath, type Path, type Problem } from "./problem.ts";
+import { ConfigInvalid, formatPath, type Path, type Problem, quote } from "./problem.ts";
 import { type Resolved, resolveReferences } from "./references.ts";
 import { type ServerFile, serverFile } from "./schema.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -84,14 +84,16 @@ function check(file: string, tree: Tree, resolved: Resolved, mode: "none" | "oid
     for (const one of more) if (!known.has(formatPath(one.path))) all.push(one);
   };
   add(problems);
-  add(checkRules(resolved.root, mode).map((one) => place(one, tree)));
+  add(checkRules(resolved.root, mode).map((one) => place(one, tree, resolved)));
   if (all.length > 0 || value === undefined) throw new ConfigInvalid(file, all);
   return value;
 }
 
-function place(finding: Finding, tree: Tree): Problem {
+function place(finding: Finding, tree: Tree, { written }: Resolved): Problem {
   const { line, column } = tree.places.of(finding.path);
-  return { line, column, ...finding };
+  // What came out of a reference may be a secret in the wrong place.
+  const text = written.get(JSON.stringify(finding.path));
+  return { line, column, ...finding, ...(text !== undefined && { found: quote(text) }) };
 }
 
 function modeOf(root: unknown): "none" | "oidc" | undefined {

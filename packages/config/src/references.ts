@@ -49,7 +49,8 @@ export function resolveReferences(root: unknown, places: Places, surroundings: S
       const found = lookUp(inner, surroundings);
       if (typeof found === "string") return found;
       problems.push({ path, ...places.of(path), ...found });
-      return "";
+      // The value stays as it is written, lest other rules take it for missing.
+      return mark;
     });
   };
 

@@ -17,7 +17,6 @@ const line = {
 } as const;
 
 export const client: Command = {
-  description: line.description,
   async run(args, { env, cwd, stdin, stdout, stderr }) {
     const parsed = await parseFlags(line, args, columnsOf(stdout));
     if ("help" in parsed) {

@@ -20,7 +20,6 @@ const line = {
 } as const;
 
 export const demo: Command = {
-  description: line.description,
   async run(args, { env, stdout, stderr }) {
     const parsed = await parseFlags(line, args, columnsOf(stdout));
     if ("help" in parsed) {

@@ -39,7 +39,6 @@ const line = {
 } as const;
 
 export const server: Command = {
-  description: line.description,
   async run(args, { env, cwd, stdout, stderr }) {
     const parsed = await parseFlags(line, args, columnsOf(stdout));
     if ("help" in parsed) return print(stdout, parsed.help);
