@@ -37,10 +37,11 @@ export class Reply {
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
   readonly #heartbeat: Heartbeat;
-  readonly #onHead: ((head: ReplyHead) => void)[] = [];
-  readonly #onClosed: ((ending: Ending) => void)[] = [];
-  readonly #onDrain: (() => void)[] = [];
-  #queue: Uint8Array[] = [];
+  // Made when first used: most answers need one hook and no queue.
+  #onHead: ((head: ReplyHead) => void)[] | undefined;
+  #onClosed: ((ending: Ending) => void)[] | undefined;
+  #onDrain: (() => void)[] | undefined;
+  #queue: Uint8Array[] | undefined;
   #isScheduled = false;
   #status = 0;
   #bytes = 0;
@@ -70,20 +71,20 @@ export class Reply {
 
   /** Lets `hook` see and change status and headers before they go out. */
   onHead(hook: (head: ReplyHead) => void): void {
-    this.#onHead.push(hook);
+    (this.#onHead ??= []).push(hook);
   }
 
   /** Calls `hook` exactly once when the answer is over; at once if it is over already. */
   onClosed(hook: (ending: Ending) => void): void {
     if (this.#isClosed) hook(this.#ending());
-    else this.#onClosed.push(hook);
+    else (this.#onClosed ??= []).push(hook);
   }
 
   /** Sends status and headers. With `flush` they leave at the end of this turn though no body follows yet. */
   start(status: number, headers: string[], flush = false): void {
     if (this.#isClosed || this.isStarted) return;
     const head: ReplyHead = { status, headers };
-    for (const hook of this.#onHead) hook(head);
+    if (this.#onHead) for (const hook of this.#onHead) hook(head);
     head.headers.push("x-request-id", this.requestId);
     if (this.#mustClose()) head.headers.push("connection", "close");
     this.#status = head.status;
@@ -99,7 +100,7 @@ export class Reply {
   /** Adds to the body. False when the reader is slow: wait for {@link onceDrained}. */
   write(chunk: Uint8Array): boolean {
     if (this.#isClosed) return true;
-    this.#queue.push(chunk);
+    (this.#queue ??= []).push(chunk);
     this.#schedule();
     return this.#blockedSince === 0;
   }
@@ -107,8 +108,8 @@ export class Reply {
   /** Ends the body, with a last chunk if there is one. */
   end(chunk?: Uint8Array): void {
     if (this.#isClosed) return;
-    if (chunk) this.#queue.push(chunk);
-    const rest = this.#gather();
+    if (chunk && this.#queue) this.#queue.push(chunk);
+    const rest = this.#queue ? this.#gather() : chunk;
     this.#heartbeat.remove(this);
     if (rest) {
       this.#bytes += rest.length;
@@ -146,7 +147,7 @@ export class Reply {
   /** Calls `resume` once the reader has caught up, or never if it left. */
   onceDrained(resume: () => void): void {
     if (this.#blockedSince === 0) resume();
-    else this.#onDrain.push(resume);
+    else (this.#onDrain ??= []).push(resume);
   }
 
   /** Tells a caller that waits for it to send its body. */
@@ -194,14 +195,16 @@ export class Reply {
     this.#outgoing.once("drain", () => {
       this.#blockedSince = 0;
       if (!this.#isEventStream) this.#heartbeat.remove(this);
-      for (const resume of this.#onDrain.splice(0)) resume();
+      const waiting = this.#onDrain ?? [];
+      this.#onDrain = undefined;
+      for (const resume of waiting) resume();
     });
   }
 
   #gather(): Uint8Array | undefined {
     const queue = this.#queue;
-    if (queue.length === 0) return undefined;
-    this.#queue = [];
+    if (!queue) return undefined;
+    this.#queue = undefined;
     return queue.length === 1 ? queue[0] : Buffer.concat(queue);
   }
 
@@ -222,10 +225,13 @@ export class Reply {
 
   #close(): void {
     this.#isClosed = true;
-    this.#queue = [];
+    this.#queue = undefined;
     this.#heartbeat.remove(this);
+    const hooks = this.#onClosed;
+    if (!hooks) return;
+    this.#onClosed = undefined;
     const ending = this.#ending();
-    for (const hook of this.#onClosed.splice(0)) hook(ending);
+    for (const hook of hooks) hook(ending);
   }
 
   #ending(): Ending {

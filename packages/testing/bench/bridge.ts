@@ -13,7 +13,8 @@ child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
   rest = lines.pop() ?? "";
   for (const line of lines) {
     const id = String((JSON.parse(line) as { id: number }).id);
-    waiting.get(id)?.writeHead(200, { "content-type": "application/json" }).end(line);
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(line) };
+    waiting.get(id)?.writeHead(200, headers).end(line);
     waiting.delete(id);
   }
 });

@@ -37,10 +37,13 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "2" },
     only: { type: "string" },
-    rounds: { type: "string", default: "2" },
+    rounds: { type: "string", default: "3" },
+    profile: { type: "string" },
   },
 });
-const smcp = [process.execPath, "-C", "@smcp/source", here("../../cli/src/bin.ts")];
+// With --profile FOLDER, server and client leave a CPU profile there.
+const profiling = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${values.profile}`] : [];
+const smcp = [process.execPath, ...profiling, "-C", "@smcp/source", here("../../cli/src/bin.ts")];
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json, text/event-stream" };
 
 const scratch = await mkdtemp(join(tmpdir(), "smcp-bench-"));
@@ -48,12 +51,10 @@ try {
   const works = await prepare();
   for (const work of works) if (!values.only || values.only.split(",").includes(work.name)) await compare(work);
 } finally {
-  stopAll();
+  await stopAll();
   await rm(scratch, { recursive: true, force: true });
 }
 process.exit(0);
-
-const pids = (...children: { pid?: number | undefined }[]): number[] => children.flatMap(({ pid }) => pid ?? []);
 
 async function prepare(): Promise<readonly Work[]> {
   const issuer = await signingIssuer();
@@ -153,33 +154,39 @@ async function prepare(): Promise<readonly Work[]> {
 }
 
 async function compare({ title, tool, connections, contestants, base }: Work): Promise<void> {
-  const rows = [];
-  for (const contestant of contestants) {
-    const runs = [];
-    for (let round = 0; round < Number(values.rounds); round++) {
-      const { port, path, headers, program } = contestant;
-      const job: Job = {
-        port,
-        path,
-        headers,
-        tool,
-        connections,
-        warmMs: 1_000,
-        runMs: Number(values.seconds) * 1_000,
-        ...(program && { program }),
-      };
-      runs.push(await runJob(job, contestant.pids));
+  const runs = new Map<string, Run[]>();
+  // In turn, round by round, so that a noisy minute of the machine falls on everybody.
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const { name, port, path, headers, program, pids } of contestants) {
+      const runMs = Number(values.seconds) * 1_000;
+      const job: Job = { port, path, headers, tool, connections, warmMs: 1_000, runMs, ...(program && { program }) };
+      runs.set(name, [...(runs.get(name) ?? []), await runJob(job, pids)]);
     }
-    const best = runs.toSorted((a, b) => b.requests / b.seconds - a.requests / a.seconds)[0];
-    if (best) rows.push({ name: contestant.name, rate: best.requests / best.seconds, ...best });
   }
+  const rows = [...runs].map(([name, all]) => ({ name, ...median(all) }));
   const reference = rows.find((row) => row.name === base)?.rate ?? Number.NaN;
   print(`${title}\n${columns("", "req/s", `x ${base}`, "p50 us", "p99 us", "CPU us/req", "errors")}`);
-  for (const { name, rate, p50, p99, cpuSeconds, requests, errors } of rows) {
-    const cpu = cpuSeconds > 0 ? ((cpuSeconds * 1e6) / requests).toFixed(1) : "-";
-    print(columns(name, rate.toFixed(0), (rate / reference).toFixed(2), String(p50), String(p99), cpu, String(errors)));
+  for (const { name, rate, p50, p99, cpu, errors } of rows) {
+    const cost = cpu > 0 ? cpu.toFixed(1) : "-";
+    print(
+      columns(name, rate.toFixed(0), (rate / reference).toFixed(2), String(p50), String(p99), cost, String(errors)),
+    );
   }
   print("");
+}
+
+type Run = Awaited<ReturnType<typeof runJob>>;
+
+/** The middle of each figure over the rounds; errors are added up. */
+function median(runs: readonly Run[]) {
+  const middle = (of: (run: Run) => number): number => runs.map(of).toSorted((a, b) => a - b)[runs.length >> 1] ?? 0;
+  return {
+    rate: middle(({ requests, seconds }) => requests / seconds),
+    p50: middle(({ p50 }) => p50),
+    p99: middle(({ p99 }) => p99),
+    cpu: middle(({ cpuSeconds, requests }) => (cpuSeconds * 1e6) / requests),
+    errors: runs.reduce((sum, { errors }) => sum + errors, 0),
+  };
 }
 
 /** Opens a session as an app does, so that calls reach a child; its id goes into the headers. */
@@ -251,4 +258,8 @@ function columns(name: string, ...cells: readonly string[]): string {
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+function pids(...children: readonly { readonly pid?: number | undefined }[]): number[] {
+  return children.flatMap(({ pid }) => pid ?? []);
 }

@@ -1,5 +1,6 @@
 /** Starts the processes of a run, keeps each to its core, and reads what they cost. */
 import { fork, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -9,12 +10,19 @@ const isLinux = process.platform === "linux";
 const hasTaskset = isLinux && spawnSync("taskset", ["-V"]).status === 0;
 const started = new Set<ChildProcess>();
 
-process.on("exit", stopAll);
+process.on("exit", () => {
+  for (const child of started) child.kill("SIGKILL");
+});
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 
-/** Ends everything that was started. */
-export function stopAll(): void {
-  for (const child of started) child.kill("SIGTERM");
+/** Ends everything that was started, and waits for it. */
+export async function stopAll(): Promise<void> {
+  const ends = [...started].map((child) => {
+    if (child.exitCode !== null || child.signalCode !== null) return undefined;
+    child.kill("SIGTERM");
+    return once(child, "exit");
+  });
+  await Promise.all(ends);
   started.clear();
 }
 

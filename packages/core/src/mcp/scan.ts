@@ -32,7 +32,7 @@ const MAX_MEMBERS = 100_000;
 const META = "io.modelcontextprotocol/";
 
 // Every member that the protocol itself reads, as the protocol spells it.
-const MEMBERS: Readonly<Record<Level, readonly string[]>> = {
+const MEMBERS = {
   envelope: ["jsonrpc", "id", "method", "params", "result", "error"],
   params: [
     "name",
@@ -61,13 +61,19 @@ const MEMBERS: Readonly<Record<Level, readonly string[]>> = {
     `${META}subscriptionId`,
     `${META}related-task`,
   ],
-  data: [],
-};
+} as const satisfies Record<Exclude<Level, "data">, readonly string[]>;
 
-// By level: the folded spelling of a member, and the true one.
-const TRUE_SPELLING = new Map(
-  Object.entries(MEMBERS).map(([level, names]) => [level, new Map(names.map((name) => [name.toLowerCase(), name]))]),
-);
+// By level: the true spellings, and each one by its folded form.
+const TRUE_SPELLINGS = {
+  envelope: new Set(MEMBERS.envelope),
+  params: new Set(MEMBERS.params),
+  meta: new Set(MEMBERS.meta),
+};
+const BY_FOLDED = {
+  envelope: new Map(MEMBERS.envelope.map((name) => [name.toLowerCase(), name])),
+  params: new Map(MEMBERS.params.map((name) => [name.toLowerCase(), name])),
+  meta: new Map(MEMBERS.meta.map((name) => [name.toLowerCase(), name])),
+};
 
 /**
  * Scans a whole text.
@@ -259,11 +265,11 @@ function levelOf(parent: Level, name: string): Level {
 }
 
 /** Refuses `Method` beside what the protocol calls `method`: some readers fold case, U+017F and U+212A included. */
-function refuseTwin(level: Level, name: string): void {
+function refuseTwin(level: Exclude<Level, "data">, name: string): void {
+  if ((TRUE_SPELLINGS[level] as ReadonlySet<string>).has(name)) return;
   const folded = name.replaceAll("\u017f", "s").replaceAll("\u212a", "k").replaceAll("\0", "").toLowerCase();
-  const meant = TRUE_SPELLING.get(level)?.get(folded);
-  if (meant !== undefined && meant !== name)
-    throw new Ambiguous(`the member ${quoted(name)} is nearly ${quoted(meant)}`);
+  const meant = (BY_FOLDED[level] as ReadonlyMap<string, string>).get(folded);
+  if (meant !== undefined) throw new Ambiguous(`the member ${quoted(name)} is nearly ${quoted(meant)}`);
 }
 
 function quoted(name: string): string {
