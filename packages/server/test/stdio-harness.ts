@@ -100,7 +100,7 @@ export interface Caller {
   post(message: unknown, headers?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Response>;
   get(headers?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Response>;
   delete(): Promise<Response>;
-  /** Posts a request and reads the one JSON answer. */
+  /** Posts a request and reads its answer, which is the only message of its response. */
   ask(id: unknown, method: string, params?: unknown): Promise<Answer>;
 }
 
@@ -109,6 +109,11 @@ export interface Answer {
   /** Absent beside an error. */
   readonly result: Readonly<Record<string, unknown>>;
   readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
+}
+
+async function readAnswer(response: Response): Promise<Answer> {
+  const isStream = response.headers.get("content-type") === "text/event-stream";
+  return JSON.parse(isStream ? await next(events(response)) : await response.text()) as Answer;
 }
 
 export const BOTH = "application/json, text/event-stream";
@@ -128,8 +133,7 @@ export function caller(url: string, session?: string): Caller {
     get: (headers, signal) =>
       fetch(url, { headers: { accept: "text/event-stream", ...own, ...headers }, signal: signal ?? null }),
     delete: () => fetch(url, { method: "DELETE", headers: own }),
-    ask: async (id, method, params) =>
-      (await (await post({ jsonrpc: "2.0", id, method, params })).json()) as Promise<Answer>,
+    ask: async (id, method, params) => readAnswer(await post({ jsonrpc: "2.0", id, method, params })),
   };
 }
 
@@ -143,7 +147,7 @@ export const INITIALIZE = {
 /** Opens a session of the scripted server. */
 export async function openSession(url: string): Promise<Caller & { readonly session: string; readonly pid: number }> {
   const response = await caller(url).post(INITIALIZE);
-  const answer = (await response.json()) as Answer;
+  const answer = await readAnswer(response);
   const session = response.headers.get("mcp-session-id");
   if (session === null) throw new Error(`no session: ${response.status} ${JSON.stringify(answer)}`);
   const { version } = answer.result["serverInfo"] as { version: string };

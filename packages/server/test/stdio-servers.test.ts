@@ -77,16 +77,16 @@ test("server-everything: several clients at once list and call tools, each in it
 
 test("server-everything: progress of a long operation arrives while it runs, and restarts its wait", async () => {
   // The operation takes longer than the limit: only its progress keeps it alive.
-  await using bridge = await openBridge({ ...server("everything", "stdio"), stdioTimeout: 1_000 });
+  await using bridge = await openBridge({ ...server("everything", "stdio"), stdioTimeout: 2_000 });
   await using app = await connect(bridge);
   const seen: number[] = [];
   const result = await app.client.callTool(
-    { name: "trigger-long-running-operation", arguments: { duration: 1.6, steps: 8 } },
+    { name: "trigger-long-running-operation", arguments: { duration: 2.4, steps: 12 } },
     undefined,
     { onprogress: ({ progress }) => seen.push(progress) },
   );
-  expect(text(result)).toBe("Long running operation completed. Duration: 1.6 seconds, Steps: 8.");
-  expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(text(result)).toBe("Long running operation completed. Duration: 2.4 seconds, Steps: 12.");
+  expect(seen).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
 });
 
 test("server-everything: sampling and elicitation go to the caller whose call they belong to, and back", async () => {
