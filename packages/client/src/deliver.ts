@@ -11,6 +11,8 @@ import { responseHeaders } from "./headers.ts";
 
 /** What is to be delivered, without a token. */
 export interface Delivery {
+  /** For the log, beside the server's own. */
+  readonly requestId: string;
   readonly request: RelayRequest;
   /** Sends once; the answer is the sender's, unless the plan stops it. */
   send(request: RelayRequest, plan: RelayPlan): void;
@@ -58,6 +60,7 @@ class Attempt implements RelayPlan {
   }
 
   head(status: number, headers: UpstreamHeaders): string[] | string {
+    this.#record(status, headers);
     if (status === 401 || status === 403) {
       this.#status = status;
       this.#challenge = readChallenge(headers);
@@ -66,6 +69,20 @@ class Attempt implements RelayPlan {
     }
     if (status >= 300 && status < 400) return `the server answered ${status}, and redirects are not followed`;
     return responseHeaders(headers);
+  }
+
+  /** One line by which both ends can be matched. */
+  #record(status: number, headers: UpstreamHeaders): void {
+    const { log } = this.#gateway;
+    if (!log.isDebug) return;
+    const { requestId, request } = this.#delivery;
+    const fields = {
+      request_id: requestId,
+      server_request_id: headers["x-request-id"],
+      method: request.method,
+      status,
+    };
+    log.debug(fields, this.#isReplay ? "the server answered the replay" : "the server answered");
   }
 
   failed(failure: RelayFailure): void {

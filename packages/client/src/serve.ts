@@ -87,6 +87,7 @@ class Exchange {
     }
     if (method === "GET") reply.isStanding = true;
     await deliver(this.#gateway, {
+      requestId: reply.requestId,
       request: { method, path: pathAt(this.#gateway, target), headers: requestHeaders(headers), body: this.#body },
       send: (request, plan) => relay(this.#gateway.pool, request, reply, plan),
       fail: (refusal) => this.#refuse(refusal),

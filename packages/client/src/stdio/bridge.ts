@@ -2,6 +2,7 @@
  * MCP on stdin and stdout for an app that can only start a command: every line goes to one path of the server as Streamable
  * HTTP wants it, every message that comes back is a line. It ends when the input ends.
  */
+import { randomUUID } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 
@@ -167,7 +168,7 @@ class Bridge {
   #refuse(refusal: Refusal): void {
     const { refused, reason } = refusal;
     this.#parts.gateway.log.warn({ code: refused, reason }, "a line of the app was refused");
-    this.#parts.output.write(toWire(refusal, crypto.randomUUID(), undefined).body);
+    this.#parts.output.write(toWire(refusal, randomUUID(), undefined).body);
   }
 
   /** Nobody reads any more: there is nothing left to do. */
@@ -183,6 +184,7 @@ class Bridge {
     const { gateway, path } = this.#parts;
     const { promise, resolve } = Promise.withResolvers<void>();
     void deliver(gateway, {
+      requestId: randomUUID(),
       request: { method: "DELETE", path, headers: this.#session.otherHeaders("application/json"), body: null },
       send: (request, plan) => {
         receive(gateway.pool, request, plan, {

@@ -66,6 +66,7 @@ export class Post implements Sink {
     const { gateway, path, session } = this.#parts;
     const headers = session.postHeaders(this.message);
     return deliver(gateway, {
+      requestId: this.#requestId,
       request: { method: "POST", path, headers, body: Buffer.from(this.message.text) },
       send: (request, plan) => {
         this.#break = receive(gateway.pool, request, plan, this);

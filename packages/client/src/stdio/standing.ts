@@ -2,6 +2,7 @@
  * The stream on which the server speaks by itself (legacy era): opened once the app is initialised, opened again when it
  * breaks, from where it broke. A server that has none says so and is left in peace.
  */
+import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 
 import { isRefusal, readMessageText, SseReader, type Duration } from "@smcp/core";
@@ -76,6 +77,7 @@ export class Standing {
       };
       this.#finish = finish;
       void deliver(gateway, {
+        requestId: randomUUID(),
         request: {
           method: "GET",
           path,

@@ -48,7 +48,8 @@ function machineTokens(settings: ClientSettings, fetch: BoundedFetch, parts: Sig
   if (clientId === undefined) throw incomplete("client id", "--oidc-client-id");
   if (clientSecret === undefined)
     throw incomplete("client secret", "--oidc-client-secret or --oidc-client-secret-file");
-  const link = new IssuerLink({ issuer, clientId, clientSecret, authMethod: oidc.authMethod }, fetch);
+  const { authMethod, clockTolerance } = oidc;
+  const link = new IssuerLink({ issuer, clientId, clientSecret, authMethod, clockTolerance }, fetch);
   const resource = resourceFinder({ resource: oidc.resource, audience, serverUrl }, fetch, parts.log);
   const grant = clientCredentials(link, { scopes: oidc.scopes, audience, resource });
   return keptTokens(grant, {

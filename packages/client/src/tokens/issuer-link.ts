@@ -18,6 +18,8 @@ export interface IssuerClient {
   readonly clientSecret: Secret;
   /** `undefined`: what the issuer's metadata prefers. */
   readonly authMethod: "client_secret_basic" | "client_secret_post" | undefined;
+  /** How far the issuer's clock may be from ours where it signs a time. */
+  readonly clockTolerance: Duration;
 }
 
 /** An issuer that can be asked. The library is loaded with the first link, not with the program. */
@@ -55,8 +57,9 @@ export class IssuerLink {
     const library = await import("openid-client");
     const metadata = await this.#discover(library);
     this.#judge(metadata);
-    const { clientId } = this.#client;
-    const configuration = new library.Configuration(metadata, clientId, undefined, this.#proof(library, metadata));
+    const { clientId, clockTolerance } = this.#client;
+    const about = { [library.clockTolerance]: Math.round(clockTolerance / 1_000) };
+    const configuration = new library.Configuration(metadata, clientId, about, this.#proof(library, metadata));
     configuration.timeout = ISSUER_TIMEOUT / 1_000;
     configuration[library.customFetch] = this.#fetch;
     if (this.#isLocal) library.allowInsecureRequests(configuration);
