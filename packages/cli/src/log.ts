@@ -7,8 +7,8 @@ import { destination, pino, stdTimeFunctions } from "pino";
 
 /** A log and its end. */
 export interface OpenLog extends Log {
-  /** Writes what is still held; to be called last. Never throws. */
-  flush(): void;
+  /** Writes what is still held, for at most a second: the last thing to do. Never rejects. */
+  close(): Promise<void>;
 }
 
 /** How the log is to be. */
@@ -23,6 +23,8 @@ export interface LogOptions {
 
 const LEVELS = ["debug", "info", "warn", "error"];
 const MAX_HELD = 1 << 20;
+/** A reader that is stuck does not keep the program from ending. */
+const CLOSE_LIMIT_MS = 1_000;
 
 /** Opens the log on standard error. */
 export async function openLog(options: LogOptions): Promise<OpenLog> {
@@ -42,10 +44,12 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
   );
   // A message can hold what a child or a peer wrote: nothing in it may steer a terminal or begin a line.
   const clean = (message: string): string => (isText ? message.replace(/\p{Cc}/gu, " ") : message);
+  let isClosed = false;
   const write =
     (level: "debug" | "info" | "warn" | "error") =>
     (fields: LogFields, message: string): void => {
-      logger[level](fields, clean(message));
+      // Once closed, the stream throws.
+      if (!isClosed) logger[level](fields, clean(message));
     };
   const log: OpenLog = {
     debug: write("debug"),
@@ -53,7 +57,10 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
     warn: write("warn"),
     error: write("error"),
     isDebug: logger.isLevelEnabled("debug"),
-    flush: () => flush(out),
+    close() {
+      isClosed = true;
+      return close(out);
+    },
   };
   countDrops(out, log);
   if (!isKnown)
@@ -78,12 +85,20 @@ function countDrops(out: Destination, log: Log): void {
   out.on("error", () => undefined);
 }
 
-function flush(out: Destination): void {
+// Not flushSync: it overtakes the write that is under way.
+async function close(out: Destination): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const limit = setTimeout(resolve, CLOSE_LIMIT_MS);
+  out.once("close", resolve);
+  out.once("error", () => resolve());
   try {
-    out.flushSync();
+    out.end();
   } catch {
-    // Nothing was written yet, or the reader has gone.
+    // Closed already, as its reader has gone.
+    resolve();
   }
+  await promise;
+  clearTimeout(limit);
 }
 
 async function textMaker(colorize: boolean): Promise<(line: string) => string> {

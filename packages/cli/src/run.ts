@@ -21,18 +21,15 @@ export async function runUntilStopped(
   start: () => Promise<Running>,
   reload?: () => void,
 ): Promise<number> {
-  const end = (code: number): never => {
-    log.flush();
-    process.exit(code);
-  };
+  const end = (): void => void log.close().then(() => process.exit(1));
   const onBug = (error: unknown): void => {
     // The message alone: properties of errors hold headers, and the stack of a rejection says little more.
     log.error({ reason: describeError(error) }, "internal error, ending");
-    end(1);
+    end();
   };
   process.on("uncaughtException", onBug);
   process.on("unhandledRejection", onBug);
-  using signals = listenToSignals({ ...(reload && { reload }), force: () => end(1) });
+  using signals = listenToSignals({ ...(reload && { reload }), force: end });
   try {
     const starting = start();
     // A signal may come while it starts: it is then closed as soon as it runs.
@@ -42,7 +39,7 @@ export async function runUntilStopped(
     await running.close();
     return 0;
   } finally {
-    log.flush();
+    await log.close();
     process.off("uncaughtException", onBug);
     process.off("unhandledRejection", onBug);
   }

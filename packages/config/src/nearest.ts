@@ -5,7 +5,7 @@
 /** The nearest of `known` to `name`, or `undefined` when none is near enough to be meant. */
 export function nearestOf(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(name.length / 2));
+  let least = Math.max(1, Math.floor(plain(name).length / 3));
   for (const one of known) {
     const away = distance(plain(name), plain(one), least);
     if (away <= least && (best === undefined || away < least)) {

@@ -40,7 +40,7 @@ export const demo: Command = {
         output: stdout,
       });
     } finally {
-      log.flush();
+      await log.close();
     }
   },
 };
