@@ -57,7 +57,7 @@ export async function startBackend(answer: Answer = echo, port = 0): Promise<Bac
 }
 
 /** Answers with the request's own body. */
-export const echo: Answer = ({ body }, response) => {
+const echo: Answer = ({ body }, response) => {
   response.writeHead(200, { "content-type": "application/json" }).end(body);
 };
 

@@ -72,7 +72,7 @@ export class Session {
 }
 
 /** Writes a value for an MCP header: as it is, or where a header cannot hold it encoded, marked at both ends. */
-export function encodeHeader(value: string): string {
+function encodeHeader(value: string): string {
   const looksEncoded = value.startsWith("=?base64?") && value.endsWith("?=");
   if (PLAIN.test(value) && !looksEncoded) return value;
   return `=?base64?${Buffer.from(value).toString("base64")}?=`;

@@ -10,7 +10,7 @@ const MAX_DOCUMENT: Bytes = 256 * 1_024;
 const KEPT = ["content-type", "date", "retry-after"];
 
 /** A request as openid-client makes it. */
-export interface FetchOptions {
+interface FetchOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Text, or something whose text it is. */

@@ -111,7 +111,7 @@ export class IssuerLink {
 }
 
 /** The HTTP status behind an error of openid-client, where there was an answer. */
-export function statusOf(error: unknown): number | undefined {
+function statusOf(error: unknown): number | undefined {
   return responseOf(error)?.status;
 }
 

@@ -7,7 +7,7 @@ import { describeError, isBelow, isLoopbackName } from "@smcp/core";
 import type { BoundedFetch } from "./bounded-fetch.ts";
 
 /** The part of the metadata that is used. */
-export interface ServerMetadata {
+interface ServerMetadata {
   readonly resource: string | undefined;
   readonly issuers: readonly string[];
 }
