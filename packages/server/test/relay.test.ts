@@ -271,3 +271,29 @@ describe("an event stream", () => {
     expect(size).toBe(32 << 20);
   });
 });
+
+it("bounds the streams that are open at once, and counts them down again", async () => {
+  await using backend = await recordingBackend((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+  });
+  await using server = await startTestServer({
+    backends: [httpBackend("docs", backend.url)],
+    server: { maxStreams: 2 },
+  });
+  const open = async () => {
+    const leaving = new AbortController();
+    const { statusCode, body, headers } = await request(`${server.url}/docs`, { signal: leaving.signal });
+    body.on("error", () => undefined);
+    return { statusCode, body, retry: headers["retry-after"], leave: () => leaving.abort() };
+  };
+  const first = await open();
+  await open();
+  const third = await open();
+  expect([third.statusCode, third.retry, await third.body.json()]).toMatchObject([
+    429,
+    "5",
+    { error: { code: 42901, message: "too many open streams" } },
+  ]);
+  first.leave();
+  await expect.poll(async () => (await open()).statusCode).toBe(200);
+});

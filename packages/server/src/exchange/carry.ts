@@ -16,29 +16,43 @@ export interface Settled {
 
 type Complete = Arrival & Routed & Known & Called & Bound & Introduced;
 
-/** Runs the journey; `record` is told once, when the answer is over. */
+/** Runs the journey; `record` is told once, when the journey and the answer are both over. */
 export function carry(journey: Journey, arrival: Arrival, record: (settled: Settled) => void): void | Promise<void> {
   const { reply } = arrival;
   const backs: GatewayBack[] = [];
   let refusal: Refusal | undefined;
   let at: string | undefined;
-  reply.onClosed((ending) => {
-    for (const back of backs) back.settle?.(ending);
-    record({ facts: arrival, ending, refusal, at });
-  });
-  const finish = (passage: Passage<Complete, ReplyHead, Ending>): void => {
-    if ("refusal" in passage) {
-      ({ refusal, at } = passage);
-      refuseTo(arrival, passage.refusal);
-      return;
-    }
-    reply.onHead((head) => {
-      for (const back of backs) back.head?.(head);
+  // A caller may leave while a stage still waits: what that stage takes is released all the same.
+  let isOver = false;
+  const over = (): void => {
+    if (isOver) return;
+    isOver = true;
+    reply.onClosed((ending) => {
+      for (const back of backs) back.settle?.(ending);
+      record({ facts: arrival, ending, refusal, at });
     });
-    send(passage.passed);
   };
-  const passage = journey.run(arrival, backs);
-  return passage instanceof Promise ? passage.then(finish) : finish(passage);
+  const finish = (passage: Passage<Complete, ReplyHead, Ending>): void => {
+    if ("refusal" in passage) ({ refusal, at } = passage);
+    over();
+    if ("refusal" in passage) refuseTo(arrival, passage.refusal);
+    else if (!reply.isClosed) {
+      reply.onHead((head) => {
+        for (const back of backs) back.head?.(head);
+      });
+      send(passage.passed);
+    }
+  };
+  const bug = (error: unknown): never => {
+    over();
+    throw error;
+  };
+  try {
+    const passage = journey.run(arrival, backs);
+    return passage instanceof Promise ? passage.then(finish, bug) : finish(passage);
+  } catch (error) {
+    return bug(error);
+  }
 }
 
 function send({ admitted, added, below, body, era, message, reply, route, sessionId }: Complete): void {

@@ -7,6 +7,7 @@ import { introduce } from "../stages/introduce.ts";
 import { read } from "../stages/read.ts";
 import { route } from "../stages/route.ts";
 import { session } from "../stages/session.ts";
+import { streams } from "../stages/streams.ts";
 import type { Parts } from "../parts.ts";
 import type { Arrival } from "./facts.ts";
 
@@ -18,6 +19,8 @@ export function journey(parts: Parts) {
       .stage(route(parts.routes))
       // By headers alone, so that a stranger never makes us buffer a body.
       .stage(authenticate(parts.callers))
+      // Strangers hold none, and a stream that is one too many is refused before the backend hears of it.
+      .stage(streams(parts.settings.server.maxStreams))
       // The one parse; what follows decides on it and sends the original bytes.
       .stage(read(parts.settings.server.maxBody))
       // After reading: which refusal a session id deserves depends on the era.
