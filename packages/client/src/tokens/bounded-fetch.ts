@@ -2,9 +2,8 @@
  * Fetches small documents from issuers and servers: bounded in size and time, redirects never followed, and only what a
  * reader of them needs of the answer's headers.
  */
-import { Agent } from "undici";
-
 import type { Bytes, Duration } from "@smcp/core";
+import { openPool } from "@smcp/edge";
 
 const MAX_DOCUMENT: Bytes = 256 * 1_024;
 const KEPT = ["content-type", "date", "retry-after"];
@@ -28,26 +27,25 @@ export type BoundedFetch = (url: string, options?: FetchOptions) => Promise<Resp
  * @param ca certificates to trust instead of the system's, in PEM
  */
 export function boundedFetch(timeout: Duration, ca?: readonly string[]): BoundedFetch {
-  const agent = new Agent({
-    allowH2: false,
-    // No connection is kept: it would hold the program up at its end.
-    pipelining: 0,
-    connect: { timeout, ...(ca && { ca: [...ca] }) },
-  });
   return async (url, options = {}) => {
-    const { statusCode, headers, body } = await agent.request({
-      origin: new URL(url).origin,
-      path: pathOf(url),
-      method: options.method === "POST" ? "POST" : "GET",
-      headers: { ...options.headers, "accept-encoding": "identity" },
-      body: textOf(options.body),
-      signal: options.signal ?? AbortSignal.timeout(timeout),
-    });
-    const kept = KEPT.flatMap((name) => (typeof headers[name] === "string" ? [[name, headers[name]]] : []));
-    const bytes = await readAll(body);
-    // A Response with one of these statuses may not have a body, not even an empty one.
-    const isEmpty = statusCode === 204 || statusCode === 205 || statusCode === 304;
-    return new Response(isEmpty ? null : bytes, { status: statusCode, headers: kept as [string, string][] });
+    // One connection for one document: a kept one would hold the program up at its end.
+    const pool = openPool(new URL(url).origin, timeout, ca);
+    try {
+      const { statusCode, headers, body } = await pool.request({
+        path: pathOf(url),
+        method: options.method === "POST" ? "POST" : "GET",
+        headers: { ...options.headers, "accept-encoding": "identity" },
+        body: textOf(options.body),
+        signal: options.signal ?? AbortSignal.timeout(timeout),
+      });
+      const kept = KEPT.flatMap((name) => (typeof headers[name] === "string" ? [[name, headers[name]]] : []));
+      const bytes = await readAll(body);
+      // A Response with one of these statuses may not have a body, not even an empty one.
+      const isEmpty = statusCode === 204 || statusCode === 205 || statusCode === 304;
+      return new Response(isEmpty ? null : bytes, { status: statusCode, headers: kept as [string, string][] });
+    } finally {
+      await pool.destroy();
+    }
   };
 }
 
