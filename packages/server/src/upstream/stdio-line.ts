@@ -77,6 +77,8 @@ const MAX_DEPTH = 1_000;
 /** From here on a search by the machine beats a loop over bytes. */
 const LONG = 32;
 
+// eslint-disable-next-line no-control-regex
+const ASCII = /^[\0-\x7f]*$/;
 const SCALAR = /^(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)$/;
 
 /** Bytes that may stand outside strings and brackets. */
@@ -231,6 +233,7 @@ class Reader {
   }
 
   #text(start: number, end: number): string {
-    return this.#bytes.toString("utf8", start, end);
+    const text = this.#bytes.toString("latin1", start, end);
+    return ASCII.test(text) ? text : this.#bytes.toString("utf8", start, end);
   }
 }
