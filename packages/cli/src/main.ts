@@ -59,6 +59,8 @@ const LATER = [
 export async function main(args: readonly string[]): Promise<number> {
   // eslint-disable-next-line node/no-process-env -- the one place: everything below gets it as an argument
   const { env, stdin, stdout, stderr } = process;
+  // A reader that went away, `| head` say, is no reason for a stack trace.
+  for (const one of [stdout, stderr]) one.on("error", () => undefined);
   const context: Context = { env, cwd: process.cwd(), stdin, stdout, stderr };
   try {
     return await dispatch(args, context);

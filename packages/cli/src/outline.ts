@@ -37,3 +37,20 @@ function describeBackend(backend: Backend): string {
 function list(items: readonly string[]): string {
   return items.length === 0 ? "none" : items.join(", ");
 }
+
+/** The same for programs. */
+export function outlineJson({ settings, unbuilt, file, callers }: LoadedServer): Readonly<Record<string, unknown>> {
+  return {
+    configuration: file,
+    host: settings.server.host,
+    port: settings.server.port,
+    authentication: settings.auth.mode === "oidc" ? "required" : "none",
+    backends: settings.backends.map(({ id, name, kind, path }) => ({ id, name, transport: kind, path })),
+    api_keys: callers.keys,
+    agents: callers.agents,
+    roles: callers.roles,
+    issuers: settings.issuers.map((one) => one.issuer),
+    not_built_yet: unbuilt,
+    warnings: settings.warnings,
+  };
+}

@@ -95,6 +95,20 @@ describe("smcp server --check", () => {
     ]);
   });
 
+  test("prints JSON for programs", async () => {
+    folder.write("smcp.yaml", GATEWAY);
+    const { code, stdout } = await folder.run(["server", "--check", "--output=json"], KEYS);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      port: 8080,
+      authentication: "required",
+      backends: [{ id: "github", transport: "http", path: "/mcp/github" }, { id: "files" }],
+      api_keys: ["alice"],
+      not_built_yet: [{ key: "servers.github.credential_mode", line: 3 }, {}, {}, {}],
+    });
+    expect(stdout).not.toContain("hunter2");
+  });
+
   test("is what smcp-gateway --config F --check does too", async () => {
     const file = folder.write("g.yaml", SERVER);
     const { code, stdout } = await folder.run(["--config", file, "--check"], {}, "smcp-gateway");

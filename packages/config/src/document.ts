@@ -18,6 +18,7 @@ import {
   type YAMLMap,
 } from "yaml";
 import { type Path, type Problem, quote } from "./problem.ts";
+import { isRecord } from "./untyped.ts";
 
 /** A place in a file; both numbers from 1. */
 export interface Place {
@@ -195,26 +196,47 @@ class Reader {
   #map(node: YAMLMap, path: Path): unknown {
     const map = Object.create(null) as Record<string, unknown>;
     const first = new Map<string, Place>();
+    const merged: { key: Node; value: unknown }[] = [];
     for (const { key, value } of node.items) {
-      if (!isScalar(key) || typeof key.value !== "string" || key.value === "__proto__") {
-        const found = isScalar(key) ? quote(key.source ?? String(key.value)) : "a list, a map or an alias";
-        this.#problem(path, key ?? node, "keys that are names, in quotes where they look like something else", found);
-        continue;
-      }
-      const name = key.value;
-      const here = [...path, name];
-      const before = first.get(name);
-      if (before) {
-        const expected = `this key once (line ${before.line} has it)`;
-        this.#problem(here, key, expected, "it again");
-        continue;
-      }
-      first.set(name, this.#at(key));
-      this.#note(here, key);
+      const name = this.#key(key, path, first);
+      if (name === undefined) continue;
+      const isMerge = name === "<<" && (key as Scalar).type === "PLAIN";
+      const here = isMerge ? path : [...path, name];
+      if (!isMerge) this.#note(here, key);
       const read = value === null ? null : this.#value(value as Node, here);
-      if (read !== null && read !== undefined) map[name] = read;
+      if (isMerge) merged.push({ key: key as Node, value: read });
+      else if (read !== null && read !== undefined) map[name] = read;
     }
+    for (const one of merged) this.#merge(map, one, path);
     return map;
+  }
+
+  /** The name of a key; `undefined`, with a problem, for one that is no name or was there already. */
+  #key(key: unknown, path: Path, first: Map<string, Place>): string | undefined {
+    if (!isScalar(key) || typeof key.value !== "string" || key.value === "__proto__") {
+      const found = isScalar(key) ? quote(key.source ?? String(key.value)) : "a list, a map or an alias";
+      return this.#problem(path, key, "keys that are names, in quotes where they look like something else", found);
+    }
+    const name = key.value;
+    const before = first.get(name);
+    if (before) return this.#problem([...path, name], key, `this key once (line ${before.line} has it)`, "it again");
+    first.set(name, this.#at(key));
+    return name;
+  }
+
+  /** `<<`, which Go's reader of YAML knows: the keys of other maps, where the map has none of that name itself. */
+  #merge(map: Record<string, unknown>, { key, value }: { key: Node; value: unknown }, path: Path): void {
+    for (const source of Array.isArray(value) ? value : [value]) {
+      if (!isRecord(source)) {
+        this.#problem([...path, "<<"], key, "an alias of a map, or a list of them", "something else");
+        continue;
+      }
+      for (const [name, member] of Object.entries(source)) {
+        if (Object.hasOwn(map, name)) continue;
+        map[name] = member;
+        this.#places.set([...path, name], this.#at(key));
+      }
+    }
   }
 
   #scalar(node: Scalar, path: Path): unknown {

@@ -135,6 +135,30 @@ test("a key without a value is absent", () => {
   expect(settings.server.port).toBe(8080);
 });
 
+describe("a merge key", () => {
+  test("brings the keys that a map has not got itself", () => {
+    const text = `servers:
+  a: &a { url: "http://a", timeout: 5s, model: one }
+  b: { <<: *a, timeout: 7s }
+  c: { url: "http://c", <<: [*a] }
+`;
+    const seen = load(text).settings.backends.map((one) => [one.id, one.timeout, one.model]);
+    expect(seen).toEqual([
+      ["a", 5_000, "one"],
+      ["b", 7_000, "one"],
+      ["c", 5_000, "one"],
+    ]);
+  });
+
+  test("keeps its own line for what it brings", () => {
+    expect(problemsOf("server: &s\n  prot: 1\nmetrics:\n  <<: *s\nauth: { <<: 3 }\n")).toEqual([
+      'smcp.yaml:2: server.prot: expected a known key, found "prot" (did you mean "port"?)',
+      'smcp.yaml:4: metrics.prot: expected one of enabled, path, listen, found "prot"',
+      'smcp.yaml:5: auth["<<"]: expected an alias of a map, or a list of them, found something else',
+    ]);
+  });
+});
+
 test("a bare number is seconds, with a warning", () => {
   const { settings } = load("server: { read_timeout: 5 }\nmcp:\n  timeout: 1.5\n");
   expect(settings.server.readTimeout).toBe(5_000);

@@ -6,7 +6,7 @@ import { wantsColour } from "../output.ts";
 import { columnsOf, parseFlags } from "../parse.ts";
 import { runUntilStopped } from "../run.ts";
 import { version } from "../version.ts";
-import { outline, type Printed } from "../outline.ts";
+import { outline, outlineJson, type Printed } from "../outline.ts";
 
 const flags: readonly Flag[] = [
   {
@@ -25,6 +25,13 @@ const flags: readonly Flag[] = [
     values: ["text", "json"],
   },
   { name: "auth-mode", kind: "string", description: "instead of the file's auth.mode", values: ["none", "oidc"] },
+  {
+    name: "output",
+    kind: "string",
+    description: "how --check prints",
+    fallback: "text",
+    values: ["text", "json"],
+  },
   { name: "check", kind: "switch", description: "load everything, connect to nothing, print what would run, exit" },
 ];
 
@@ -46,7 +53,13 @@ export const server: Command = {
     const text = (name: string): string | undefined => values.get(name) as string | undefined;
     const authMode = text("auth-mode") as "none" | "oidc" | undefined;
     const loaded = loadServerSettings({ path: text("config"), env, cwd, flags: { authMode } });
-    if (values.get("check") === true) return print(stdout, `${checkText(outline(loaded))}\n`);
+    if (values.get("check") === true) {
+      const isJson = text("output") === "json";
+      return print(
+        stdout,
+        isJson ? `${JSON.stringify(outlineJson(loaded), undefined, 2)}\n` : checkText(outline(loaded)),
+      );
+    }
     refuseUnbuilt(loaded.unbuilt, loaded.file);
 
     const format = text("log-format") === "json" ? "json" : "text";
@@ -69,5 +82,6 @@ function print(stdout: NodeJS.WriteStream, text: string): number {
 }
 
 function checkText({ lines, warnings }: Printed): string {
-  return [...lines.map(([name, value]) => `${name}: ${value}`), ...warnings.map((one) => `warning: ${one}`)].join("\n");
+  const all = [...lines, ...warnings.map((one) => ["warning", one] as const)];
+  return all.map(([name, value]) => `${name}: ${value}\n`).join("");
 }
