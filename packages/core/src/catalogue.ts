@@ -72,7 +72,6 @@ export const catalogue = {
     message: "a request with this id is under way in this session",
     level: "info",
   },
-  STREAM_TAKEN: { status: 400, code: -32000, message: "this session has its stream open already", level: "info" },
 
   // Who calls.
   SIGN_IN_NEEDED: { status: 401, code: 40101, message: "sign-in needed", level: "info" },
@@ -98,6 +97,13 @@ export const catalogue = {
     status: 429,
     code: 42901,
     message: "too many open streams",
+    level: "warn",
+    headers: { "retry-after": "5" },
+  },
+  CHILDREN_EXHAUSTED: {
+    status: 429,
+    code: 42901,
+    message: 'the backend "{server}" runs as many sessions as it may',
     level: "warn",
     headers: { "retry-after": "5" },
   },

@@ -31,6 +31,8 @@ const BOUNDARY = /(?:^|\n\n|\r\r|\n\r\n|\r\r\n)$/;
 export class Reply {
   /** Stands in `X-Request-Id` and in every error. */
   readonly requestId: string;
+  /** What the answer refuses, once it does. */
+  refusal: Refusal | undefined;
   /** Set on a stream that stays open by design: a shutdown does not wait for it. */
   isStanding = false;
 
@@ -115,6 +117,8 @@ export class Reply {
       this.#bytes += rest.length;
       this.#outgoing.end(rest);
     } else this.#outgoing.end();
+    // What the reader has not taken yet may wait as long as any other write.
+    if (this.#outgoing.writableLength > 0) this.#block();
     this.#lingerIfUnread();
   }
 
@@ -131,6 +135,7 @@ export class Reply {
    * @param id the message's own id as raw JSON text, `undefined` when it is not known
    */
   refuse(refusal: Refusal, id?: string): void {
+    this.refusal ??= refusal;
     if (this.isStarted) {
       this.abort();
       return;

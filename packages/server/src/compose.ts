@@ -13,7 +13,7 @@ import { RouteTable, type Route } from "./routes.ts";
 import { Seal } from "./seal.ts";
 import { sessionKey } from "./session-key.ts";
 import { httpUpstream } from "./upstream/http.ts";
-import { stdioUpstream } from "./upstream/stdio.ts";
+import { stdioUpstream, type StdioUpstream } from "./upstream/stdio.ts";
 
 /** What a server is made of. */
 export interface Composition {
@@ -38,17 +38,23 @@ export async function compose(settings: ServerSettings, log: Log, options: Compo
   const key = asksCallers
     ? await sessionKey(settings.server.sessionKey, resolve(options.dataFolder ?? "smcp-data"), log)
     : undefined;
-  const routes: Route[] = settings.backends.map((backend) => ({
-    backend,
-    upstream: backend.kind === "http" ? httpUpstream(backend, log) : stdioUpstream(backend, log, options.env),
-  }));
+  const bridges = new Map<string, StdioUpstream>();
+  const routes: Route[] = settings.backends.map((backend) => {
+    if (backend.kind === "http") return { backend, upstream: httpUpstream(backend, log) };
+    const bridge = stdioUpstream(backend, log, options.env);
+    bridges.set(backend.id, bridge);
+    return { backend, upstream: bridge };
+  });
   const parts: Parts = {
     settings,
     routes: new RouteTable(routes),
     callers: new Callers(validator),
     seal: key && new Seal(key),
   };
-  const metrics = new Metrics(options.version, settings.backends, { keyAges: () => validator?.ages() ?? new Map() });
+  const metrics = new Metrics(options.version, settings.backends, {
+    keyAges: () => validator?.ages() ?? new Map(),
+    stdio: () => bridges,
+  });
   validator?.start();
   return {
     parts,

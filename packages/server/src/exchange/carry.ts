@@ -10,8 +10,8 @@ export interface Settled {
   readonly facts: Arrival & Partial<Routed & Known & Called>;
   readonly ending: Ending;
   readonly refusal: Refusal | undefined;
-  /** The stage that refused. */
-  readonly at: string | undefined;
+  /** Where it was refused, if it was: a stage, or the upstream. */
+  readonly at: string;
 }
 
 type Complete = Arrival & Routed & Known & Called & Bound & Introduced;
@@ -29,7 +29,7 @@ export function carry(journey: Journey, arrival: Arrival, record: (settled: Sett
     isOver = true;
     reply.onClosed((ending) => {
       for (const back of backs) back.settle?.(ending);
-      record({ facts: arrival, ending, refusal, at });
+      record({ facts: arrival, ending, refusal: refusal ?? reply.refusal, at: at ?? "upstream" });
     });
   };
   const finish = (passage: Passage<Complete, ReplyHead, Ending>): void => {

@@ -15,7 +15,9 @@ const METHODS: ReadonlySet<string> = new Set(
 /** What is asked at scrape time. */
 export interface Gauges {
   /** Milliseconds since each issuer's keys were loaded. */
-  keyAges(): ReadonlyMap<string, number>;
+  readonly keyAges: () => ReadonlyMap<string, number>;
+  /** Open sessions and running children of each stdio backend. */
+  readonly stdio: () => ReadonlyMap<string, { readonly sessionCount: number; readonly childCount: number }>;
 }
 
 type Observer = { observe(seconds: number): void };
@@ -46,6 +48,7 @@ export class Metrics {
     build.set({ version }, 1);
     const configured = new Gauge({ name: "smcp_backends", help: "Backends by kind.", labelNames: ["kind"], registers });
     for (const { kind } of backends) configured.inc({ kind });
+    this.#stdio(gauges, registers);
     const ages = new Gauge({
       name: "smcp_jwks_age_seconds",
       help: "Seconds since an issuer's keys were loaded.",
@@ -53,6 +56,27 @@ export class Metrics {
       registers,
       collect: () => {
         for (const [issuer, age] of gauges.keyAges()) if (Number.isFinite(age)) ages.set({ issuer }, age / 1_000);
+      },
+    });
+  }
+
+  #stdio({ stdio }: Gauges, registers: Registry[]): void {
+    const sessions = new Gauge({
+      name: "smcp_sessions",
+      help: "Open sessions of a stdio backend.",
+      labelNames: ["server"],
+      registers,
+      collect: () => {
+        for (const [server, { sessionCount }] of stdio()) sessions.set({ server }, sessionCount);
+      },
+    });
+    const children = new Gauge({
+      name: "smcp_children",
+      help: "Running children of a stdio backend.",
+      labelNames: ["server"],
+      registers,
+      collect: () => {
+        for (const [server, { childCount }] of stdio()) children.set({ server }, childCount);
       },
     });
   }

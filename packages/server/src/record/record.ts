@@ -1,9 +1,8 @@
 /** The end of every request: one place that counts it and writes its line, whatever became of it. */
-import { describeError, type Log } from "@smcp/core";
+import { catalogue, describeError, type Log, type Refusal } from "@smcp/core";
 
 import type { Settled } from "../exchange/carry.ts";
 import type { Metrics } from "./metrics.ts";
-import { catalogue, type Refusal } from "@smcp/core";
 
 /** Builds the recorder of a server. It never throws: an exchange that is over cannot be refused any more. */
 export function recorder(metrics: Metrics, log: Log): (settled: Settled) => void {
@@ -48,6 +47,6 @@ function write(log: Log, { facts, ending, refusal, at }: Settled): void {
   );
 }
 
-function refusalFields({ refused, facts, reason }: Refusal, at: string | undefined): Record<string, unknown> {
+function refusalFields({ refused, facts, reason }: Refusal, at: string): Record<string, unknown> {
   return { refused, at, ...facts, reason };
 }

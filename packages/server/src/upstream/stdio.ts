@@ -29,7 +29,7 @@ export interface StdioUpstream extends Upstream {
  * Bridges callers over HTTP to children of their own.
  *
  * Refuses with SESSION_MISSING (also every message of the modern era, without starting a child), SESSION_UNKNOWN,
- * SESSION_BUSY, NOT_ACCEPTABLE, STREAMS_EXHAUSTED, BACKEND_FAILED and BACKEND_SLOW.
+ * SESSION_BUSY, NOT_ACCEPTABLE, CHILDREN_EXHAUSTED, BACKEND_FAILED and BACKEND_SLOW.
  *
  * @param env the environment of this process: what of it a child may see is chosen here
  */
@@ -131,7 +131,7 @@ class StdioBridge implements StdioUpstream {
     const { maxChildren } = this.#backend;
     if (this.#children.size >= maxChildren) {
       this.#log.warn({ server: this.#backend.id, max_children: maxChildren }, "no further child may be started");
-      return refuse("STREAMS_EXHAUSTED", undefined, { reason: `max_children is ${maxChildren}` });
+      return refuse("CHILDREN_EXHAUSTED", { server: this.#backend.id }, { reason: `max_children is ${maxChildren}` });
     }
     const life = this.#live(message, accepts, reply)
       .catch((error: unknown) => {
