@@ -120,6 +120,18 @@ test("50 requests at expiry are one token request", async () => {
   expect(later).not.toContain(first);
 });
 
+test("a token that has expired as it comes is still sent, and replaced once at most", async () => {
+  await using backend = await startBackend((_, response) => {
+    response.writeHead(401, { "www-authenticate": 'Bearer error="invalid_token"' }).end();
+  });
+  await using fake = await startFakeIssuer();
+  fake.expiresIn = 0;
+  const client = await startBehind(backend, { ...machine(fake), resource: "off" });
+  expect(JSON.parse((await post(client.url, "/v1/docs", CALL)).body)).toMatchObject({ error: { code: 40102 } });
+  const tokens = backend.seen.map((one) => one.headers["authorization"]);
+  expect(tokens).toEqual(["Bearer token-1", "Bearer token-2"]);
+});
+
 function machine(issuer: FakeIssuer): Partial<ClientSignIn> {
   return { issuer: issuer.url, clientId: "machine", clientSecret: new Secret("secret") };
 }
