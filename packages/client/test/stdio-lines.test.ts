@@ -177,6 +177,19 @@ test("when the input ends, what is under way is finished, but not for ever", asy
   expect(stuck.backend.seen.at(-1)).toMatchObject({ method: "DELETE" });
 });
 
+test("a subscription does not hold up the end", async () => {
+  const { client, backend, say, stdin } = await startApp(
+    (_, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).write(":\n\n"),
+    { shutdownTimeout: 60_000 },
+  );
+  say(
+    '{"jsonrpc":"2.0","id":0,"method":"subscriptions/listen","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}',
+  );
+  await expect.poll(() => backend.seen.length).toBe(1);
+  stdin.end();
+  await client.done;
+});
+
 test("close ends it while the handshake hangs", async () => {
   const { client, say, backend } = await startApp(() => undefined, { shutdownTimeout: 50 });
   say(INITIALIZE);

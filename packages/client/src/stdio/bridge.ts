@@ -96,6 +96,8 @@ class Bridge {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "ERR_STREAM_PREMATURE_CLOSE") gateway.log.error({ code }, "cannot read the input any more");
     }
+    // Subscriptions have no end of their own: nothing is lost with them.
+    for (const post of this.#underWay) if (post.message.method === "subscriptions/listen") post.abort();
     const finished = Promise.all([...this.#underWay].map((post) => post.settled));
     await Promise.race([finished, wait(this.#isBroken ? 0 : this.#options.grace, undefined, { ref: false })]);
     for (const post of this.#underWay) post.abort();
