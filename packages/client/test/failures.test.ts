@@ -64,8 +64,8 @@ const challenged: Answer = (_, response) => {
 
 test("a server that is away is 502, 50201, and the client lives on until it is back", async () => {
   const gone = await startBackend();
-  await gone[Symbol.asyncDispose]();
   const client = await startClient(settingsFor(gone.url), keepLog());
+  await gone[Symbol.asyncDispose]();
   onTestFinished(() => client.close());
   expectRefusal(
     await post(client.url, "/v1/docs", CALL),
@@ -228,8 +228,9 @@ test("a 403 whose body never ends is answered without it", async () => {
 
 test("an issuer that is away is 503, 50301; the server sees nothing, and both may come back", async () => {
   const gone = await startFakeIssuer();
-  await gone[Symbol.asyncDispose]();
   const { client, backend } = await start(undefined, signIn(gone.url));
+  // Only now: a port that is free could be given to the next server that starts.
+  await gone[Symbol.asyncDispose]();
   const answer = await post(client.url, "/v1/docs", CALL);
   expectRefusal(answer, 503, 50301, "the identity provider cannot be reached");
   expect(answer.headers["retry-after"]).toBe("5");

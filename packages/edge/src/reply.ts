@@ -245,7 +245,7 @@ export class Reply {
 }
 
 /** True when a request announces a body, however it is framed. */
-export function hasBody(incoming: IncomingMessage): boolean {
+function hasBody(incoming: IncomingMessage): boolean {
   const { "content-length": length, "transfer-encoding": coding } = incoming.headers;
   return coding !== undefined || (length !== undefined && length !== "0");
 }

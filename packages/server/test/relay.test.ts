@@ -208,8 +208,8 @@ describe("an answer", () => {
 
   it("of a backend that is not there is 502", async () => {
     const backend = await recordingBackend();
-    await backend[Symbol.asyncDispose]();
     await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
+    await backend[Symbol.asyncDispose]();
     const answer = await request(`${server.url}/docs`, { ...post, body: call() });
     expect(answer.statusCode).toBe(502);
     expect(await answer.body.json()).toMatchObject({

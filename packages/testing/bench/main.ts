@@ -163,7 +163,7 @@ async function compare({ title, tool, connections, contestants, base }: Work): P
       runs.set(name, [...(runs.get(name) ?? []), await runJob(job, pids)]);
     }
   }
-  const rows = [...runs].map(([name, all]) => ({ name, ...median(all) }));
+  const rows = [...runs].map(([name, all]) => Object.assign(median(all), { name }));
   const reference = rows.find((row) => row.name === base)?.rate ?? Number.NaN;
   print(`${title}\n${columns("", "req/s", `x ${base}`, "p50 us", "p99 us", "CPU us/req", "errors")}`);
   for (const { name, rate, p50, p99, cpu, errors } of rows) {

@@ -17,17 +17,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 
 /** Ends everything that was started, and waits for it. */
 export async function stopAll(): Promise<void> {
-  const ends = [...started].map((child) => {
-    if (child.exitCode !== null || child.signalCode !== null) return undefined;
-    child.kill("SIGTERM");
-    return once(child, "exit");
-  });
-  await Promise.all(ends);
+  const running = [...started].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+  for (const child of running) child.kill("SIGTERM");
+  await Promise.all(running.map((child) => once(child, "exit")));
   started.clear();
 }
 
 /** Keeps a process and its future threads to one core, where the system can. */
-export function pin(pid: number | undefined, core: number): void {
+function pin(pid: number | undefined, core: number): void {
   if (hasTaskset && pid !== undefined) spawnSync("taskset", ["-a", "-p", "-c", String(core), String(pid)]);
 }
 
