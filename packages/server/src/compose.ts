@@ -1,27 +1,31 @@
 /** Builds a server's parts from its settings: the only place that knows all of them. Handles no request itself. */
 import { resolve } from "node:path";
 
-import type { ServerSettings } from "@smcp/config";
+import type { Backend, ServerSettings } from "@smcp/config";
 import { systemClock, type Log } from "@smcp/core";
 
 import { Callers } from "./auth/callers.ts";
 import { TokenValidator } from "./auth/validator.ts";
 import { journey, type Journey } from "./exchange/pipeline.ts";
 import type { Parts } from "./parts.ts";
-import { Metrics } from "./record/metrics.ts";
+import type { Closable } from "./reload-holdings.ts";
+import { isSame } from "./reload-same.ts";
 import { RouteTable, type Route } from "./routes.ts";
 import { Seal } from "./seal.ts";
 import { sessionKey } from "./session-key.ts";
 import { httpUpstream } from "./upstream/http.ts";
 import { stdioUpstream, type StdioUpstream } from "./upstream/stdio.ts";
+import type { Upstream } from "./upstream/upstream.ts";
 
 /** What a server is made of. */
 export interface Composition {
   readonly parts: Parts;
   readonly journey: Journey;
   readonly validator: TokenValidator | undefined;
-  readonly metrics: Metrics;
-  close(): Promise<void>;
+  readonly sessionKey: Buffer | undefined;
+  readonly bridges: ReadonlyMap<string, StdioUpstream>;
+  /** What must be closed once neither this composition nor one after it uses it. */
+  readonly held: readonly Closable[];
 }
 
 export interface ComposeOptions {
@@ -32,16 +36,20 @@ export interface ComposeOptions {
   readonly version: string;
 }
 
-export async function compose(settings: ServerSettings, log: Log, options: ComposeOptions): Promise<Composition> {
+/** Builds from `settings`; what did not change is taken over from the composition `before`, with all that is open in it. */
+export async function compose(
+  settings: ServerSettings,
+  log: Log,
+  options: ComposeOptions,
+  before?: Composition,
+): Promise<Composition> {
   const asksCallers = settings.auth.mode === "oidc";
-  const validator = asksCallers ? new TokenValidator(settings.issuers, systemClock, log) : undefined;
-  const key = asksCallers
-    ? await sessionKey(settings.server.sessionKey, resolve(options.dataFolder ?? "smcp-data"), log)
-    : undefined;
+  const key = asksCallers ? await keyOf(settings, log, options, before) : undefined;
+  const validator = asksCallers ? validatorOf(settings, log, before) : undefined;
   const bridges = new Map<string, StdioUpstream>();
   const routes: Route[] = settings.backends.map((backend) => {
-    if (backend.kind === "http") return { backend, upstream: httpUpstream(backend, log) };
-    const bridge = stdioUpstream(backend, log, options.env);
+    if (backend.kind === "http") return { backend, upstream: kept(backend, before) ?? httpUpstream(backend, log) };
+    const bridge = keptBridge(backend, before) ?? stdioUpstream(backend, log, options.env);
     bridges.set(backend.id, bridge);
     return { backend, upstream: bridge };
   });
@@ -51,19 +59,43 @@ export async function compose(settings: ServerSettings, log: Log, options: Compo
     callers: new Callers(validator),
     seal: key && new Seal(key),
   };
-  const metrics = new Metrics(options.version, settings.backends, {
-    keyAges: () => validator?.ages() ?? new Map(),
-    stdio: () => bridges,
-  });
-  validator?.start();
-  return {
-    parts,
-    journey: journey(parts),
-    validator,
-    metrics,
-    async close() {
-      validator?.close();
-      await Promise.all(routes.map(({ upstream }) => upstream.close()));
-    },
-  };
+  const held = [...routes.map(({ upstream }) => upstream), ...(validator ? [validator] : [])];
+  return { parts, journey: journey(parts), validator, sessionKey: key, bridges, held };
+}
+
+function keyOf(
+  { server }: ServerSettings,
+  log: Log,
+  { dataFolder = "smcp-data" }: ComposeOptions,
+  before: Composition | undefined,
+): Buffer | Promise<Buffer> {
+  const old = before?.sessionKey;
+  // One that could not be kept in the data folder lives here alone: reading again would end every session.
+  if (old && isSame(before.parts.settings.server.sessionKey, server.sessionKey)) return old;
+  return sessionKey(server.sessionKey, resolve(dataFolder), log);
+}
+
+function validatorOf({ issuers }: ServerSettings, log: Log, before: Composition | undefined): TokenValidator {
+  const old = before?.validator;
+  if (old && isSame(before.parts.settings.issuers, issuers)) return old;
+  const validator = new TokenValidator(issuers, systemClock, log);
+  validator.start();
+  return validator;
+}
+
+function kept(backend: Backend, before: Composition | undefined): Upstream | undefined {
+  for (const route of before?.parts.routes ?? []) {
+    if (route.backend.id === backend.id)
+      return isSame(asSent(route.backend), asSent(backend)) ? route.upstream : undefined;
+  }
+  return undefined;
+}
+
+function keptBridge(backend: Backend, before: Composition | undefined): StdioUpstream | undefined {
+  return kept(backend, before) && before?.bridges.get(backend.id);
+}
+
+/** What an upstream is made from: the rest of a backend is told to callers only, and read from the route. */
+function asSent({ name: _name, model: _model, maxTokens: _maxTokens, ...sent }: Backend): object {
+  return sent;
 }

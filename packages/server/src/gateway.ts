@@ -1,5 +1,5 @@
 /** A running server: its listener, what stands behind it, and its end. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 
 import { getRequestListener } from "@hono/node-server";
 
@@ -7,16 +7,26 @@ import type { ServerSettings } from "@smcp/config";
 import { catalogue, isRefusal, type Log } from "@smcp/core";
 import { admit, openListener, type Admitted, type Reply } from "@smcp/edge";
 
-import { compose, type ComposeOptions, type Composition } from "./compose.ts";
+import type { ComposeOptions, Composition } from "./compose.ts";
 import { carry } from "./exchange/carry.ts";
 import type { Arrival } from "./exchange/facts.ts";
 import { Addresses, gateRules } from "./http/address.ts";
 import { fixedRoutes, isFixed } from "./http/fixed.ts";
+import type { Metrics } from "./record/metrics.ts";
 import { recorder } from "./record/record.ts";
+import { Reloadable, type Handle } from "./reload.ts";
 
 export interface RunningServer {
   /** `http://host:port` as it listens. */
   readonly url: string;
+  /**
+   * Puts other settings in the place of the present ones, whole: new requests meet them, those under way and open streams
+   * go on as they began, and backends that did not change keep their sessions. One after the other.
+   *
+   * @param load gives the settings; when it throws, the present ones stay
+   * @throws Failure when an address or a time-out of the listener would change, and whatever `load` throws
+   */
+  reload(load: () => ServerSettings): Promise<void>;
   /** Stops accepting, lets calls finish for the shutdown time-out, stops children. */
   close(): Promise<void>;
 }
@@ -27,28 +37,31 @@ export async function startServer(
   log: Log,
   options: Partial<ComposeOptions> = {},
 ): Promise<RunningServer> {
-  const composition = await compose(settings, log, { env: {}, version: "0.0.0", ...options });
-  const { host, port, readTimeout, writeTimeout, shutdownTimeout } = settings.server;
+  const all = { env: {}, version: "0.0.0", ...options };
+  const served = await Reloadable.open(settings, log, all, (composition, metrics) =>
+    handler(composition, metrics, log),
+  );
+  const { host, port, readTimeout, writeTimeout } = settings.server;
   try {
-    const handle = handler(settings, composition, log);
+    const handle: Handle = (incoming, outgoing, reply) => served.handle(incoming, outgoing, reply);
     const listener = await openListener({ host, port, readTimeout, writeTimeout, log, handle });
     const name = host.includes(":") ? `[${host}]` : host;
     return {
       url: `http://${name}:${listener.port}`,
+      reload: (load) => served.reload(load),
       async close() {
-        await listener.close(shutdownTimeout);
-        await composition.close();
+        await listener.close(served.settings.server.shutdownTimeout);
+        await served.close();
       },
     };
   } catch (error) {
-    await composition.close();
+    await served.close();
     throw error;
   }
 }
 
-type Handle = (incoming: IncomingMessage, outgoing: ServerResponse, reply: Reply) => void | Promise<void>;
-
-function handler(settings: ServerSettings, { parts, journey, validator, metrics }: Composition, log: Log): Handle {
+function handler({ parts, journey, validator }: Composition, metrics: Metrics, log: Log): Handle {
+  const { settings } = parts;
   const rules = gateRules(settings);
   const addresses = new Addresses(settings);
   const record = recorder(metrics, log);

@@ -14,6 +14,7 @@ const METHODS: ReadonlySet<string> = new Set(
 
 /** What is asked at scrape time. */
 export interface Gauges {
+  readonly backends: () => readonly Backend[];
   /** Milliseconds since each issuer's keys were loaded. */
   readonly keyAges: () => ReadonlyMap<string, number>;
   /** Open sessions and running children of each stdio backend. */
@@ -26,9 +27,10 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #operations: Histogram<"server" | "method" | "status">;
   readonly #refusals: Counter<"code">;
+  readonly #reloads: Counter<"result">;
   readonly #observers = new Map<string, Observer>();
 
-  constructor(version: string, backends: readonly Backend[], gauges: Gauges) {
+  constructor(version: string, gauges: Gauges) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     this.#operations = new Histogram({
@@ -46,8 +48,22 @@ export class Metrics {
     });
     const build = new Gauge({ name: "smcp_build_info", help: "Always 1.", labelNames: ["version"], registers });
     build.set({ version }, 1);
-    const configured = new Gauge({ name: "smcp_backends", help: "Backends by kind.", labelNames: ["kind"], registers });
-    for (const { kind } of backends) configured.inc({ kind });
+    const configured = new Gauge({
+      name: "smcp_backends",
+      help: "Backends by kind.",
+      labelNames: ["kind"],
+      registers,
+      collect: () => {
+        configured.reset();
+        for (const { kind } of gauges.backends()) configured.inc({ kind });
+      },
+    });
+    this.#reloads = new Counter({
+      name: "smcp_reloads_total",
+      help: "Reloads of the configuration, by what became of them.",
+      labelNames: ["result"],
+      registers,
+    });
     this.#stdio(gauges, registers);
     const ages = new Gauge({
       name: "smcp_jwks_age_seconds",
@@ -55,6 +71,7 @@ export class Metrics {
       labelNames: ["issuer"],
       registers,
       collect: () => {
+        ages.reset();
         for (const [issuer, age] of gauges.keyAges()) if (Number.isFinite(age)) ages.set({ issuer }, age / 1_000);
       },
     });
@@ -67,6 +84,7 @@ export class Metrics {
       labelNames: ["server"],
       registers,
       collect: () => {
+        sessions.reset();
         for (const [server, { sessionCount }] of stdio()) sessions.set({ server }, sessionCount);
       },
     });
@@ -76,6 +94,7 @@ export class Metrics {
       labelNames: ["server"],
       registers,
       collect: () => {
+        children.reset();
         for (const [server, { childCount }] of stdio()) children.set({ server }, childCount);
       },
     });
@@ -103,6 +122,10 @@ export class Metrics {
 
   refusal(code: Code): void {
     this.#refusals.inc({ code });
+  }
+
+  reload(result: "done" | "refused"): void {
+    this.#reloads.inc({ result });
   }
 
   /** The exposition. */
