@@ -148,7 +148,7 @@ describe("smcp server", () => {
     expect(await (await fetch(`${url}/health`)).text()).toBe("OK");
     await program.says(/"issuers: none"/);
     program.child.kill("SIGHUP");
-    await program.says(/reloading is not built yet in this version: the configuration stays/);
+    await program.says(/"\\"smcp.yaml\\" was reloaded"/);
     expect((await fetch(`${url}/health`)).status).toBe(200);
     program.child.kill("SIGTERM");
     const { code, stderr, stdout } = await program.ended;

@@ -33,6 +33,8 @@ export interface LoadedServer {
   readonly unbuilt: readonly Unbuilt[];
   /** The file's name as it was given or found. */
   readonly file: string;
+  /** The file's text as it was read. */
+  readonly text: string;
   /** Names for the start-up print. */
   readonly callers: {
     readonly keys: readonly string[];
@@ -72,7 +74,7 @@ export function readServerSettings(text: string, source: ServerSource & { readon
     hasCallers: isAsked,
     warnings: bare,
   });
-  return { settings, unbuilt: findUnbuilt(root, tree.places), file, callers: names(value) };
+  return { settings, unbuilt: findUnbuilt(root, tree.places), file, text, callers: names(value) };
 }
 
 function check(file: string, tree: Tree, resolved: Resolved, mode: "none" | "oidc" | undefined): ServerFile {

@@ -1,12 +1,16 @@
 /** `smcp server`: load, say what will run, run it. */
+import { resolve } from "node:path";
 import { type Flag, loadServerSettings, refuseUnbuilt, resolveFlags } from "@smcp/config";
+import type { RunningServer } from "@smcp/server";
 import type { Command } from "../context.ts";
 import { openLog } from "../log.ts";
 import { wantsColour } from "../output.ts";
 import { columnsOf, parseFlags } from "../parse.ts";
+import { outline, outlineJson, type Printed } from "../outline.ts";
+import { reloader } from "../reload.ts";
 import { runUntilStopped } from "../run.ts";
 import { version } from "../version.ts";
-import { outline, outlineJson, type Printed } from "../outline.ts";
+import { watchFile } from "../watch-file.ts";
 
 const flags: readonly Flag[] = [
   {
@@ -52,7 +56,8 @@ export const server: Command = {
     const { values } = resolveFlags(flags, { flags: parsed.flags, env: {}, prefix: "" });
     const text = (name: string): string | undefined => values.get(name) as string | undefined;
     const authMode = text("auth-mode") as "none" | "oidc" | undefined;
-    const loaded = loadServerSettings({ path: text("config"), env, cwd, flags: { authMode } });
+    const load = (path = text("config")) => loadServerSettings({ path, env, cwd, flags: { authMode } });
+    const loaded = load();
     if (values.get("check") === true) {
       const isJson = text("output") === "json";
       return print(
@@ -65,14 +70,17 @@ export const server: Command = {
     const format = text("log-format") === "json" ? "json" : "text";
     const log = await openLog({ level: text("log-level") ?? "info", format, colour: wantsColour(stderr, env) });
     for (const warning of loaded.settings.warnings) log.warn({}, warning);
-    const reload = (): void => log.warn({}, "reloading is not built yet in this version: the configuration stays");
+    const server = Promise.withResolvers<RunningServer>();
+    const reload = reloader({ loaded, load: () => load(loaded.file), server: server.promise, log });
+    using _watching = watchFile(resolve(cwd, loaded.file), () => void reload(false));
     const start = async () => {
       const { startServer } = await import("@smcp/server");
       const running = await startServer(loaded.settings, log, { env, version });
       for (const [name, value] of outline(loaded, running.url).lines) log.info({}, `${name}: ${value}`);
+      server.resolve(running);
       return running;
     };
-    return runUntilStopped(log, start, reload);
+    return await runUntilStopped(log, start, () => void reload(true));
   },
 };
 
