@@ -25,7 +25,8 @@ export function outline({ settings, unbuilt, file, callers }: LoadedServer, url?
     ["roles", list(callers.roles)],
     ["issuers", list(settings.issuers.map((one) => one.issuer))],
   ];
-  if (unbuilt.length > 0) lines.push(["not built yet", list(unbuilt.map((one) => `${one.key} (${file}:${one.line})`))]);
+  if (unbuilt.length > 0)
+    lines.push(["not built yet", list(unbuilt.map((one) => `${one.key} (${one.variable ?? `${file}:${one.line}`})`))]);
   return { lines, warnings: settings.warnings };
 }
 

@@ -31,7 +31,12 @@ export interface Found {
   readonly schema: z.core.$ZodType;
   /** Of the schema and its wrappers; `secret` also of everything around it. */
   readonly meta: FieldMeta;
+  /** The default as it is once read: milliseconds, bytes. */
+  readonly fallback?: unknown;
 }
+
+/** How a value is put together. */
+export type Shape = "object" | "map" | "list" | "scalar";
 
 /** Finds the schema of a path, `undefined` below an unknown key. */
 export function findField(root: z.core.$ZodType, path: Path): Found | undefined {
@@ -40,10 +45,8 @@ export function findField(root: z.core.$ZodType, path: Path): Found | undefined 
     const below = memberOf(found.schema, part);
     if (!below) return undefined;
     const next = unwrap(below);
-    found = {
-      schema: next.schema,
-      meta: { ...next.meta, secret: next.meta.secret === true || found.meta.secret === true },
-    };
+    const secret = next.meta.secret === true || found.meta.secret === true;
+    found = { ...next, meta: { ...next.meta, secret } };
   }
   return found;
 }
@@ -54,20 +57,37 @@ export function knownKeys(found: Found | undefined): readonly string[] {
   return shape ? Object.keys(shape) : [];
 }
 
+/** The shapes that a value may have; several where a short form stands for a long one. */
+export function shapesOf({ schema }: Pick<Found, "schema">): readonly Shape[] {
+  const def = definition(schema);
+  if (def.type === "union") return def.options.flatMap((option) => shapesOf(unwrap(option)));
+  if (def.type === "object") return ["object"];
+  if (def.type === "record") return ["map"];
+  return def.type === "array" ? ["list"] : ["scalar"];
+}
+
+/** The types of scalars that a schema takes: `string`, `number`, `int`, `boolean`, `enum`, `literal`, `any`. */
+export function kindsOf(schema: z.core.$ZodType): readonly string[] {
+  const def = definition(schema);
+  return def.type === "union" ? def.options.flatMap((one) => kindsOf(unwrap(one).schema)) : [def.type];
+}
+
 function definition(schema: z.core.$ZodType): z.core.$ZodTypes["_zod"]["def"] {
   return (schema as z.core.$ZodTypes)._zod.def;
 }
 
 function unwrap(start: z.core.$ZodType): Found {
   let schema = start;
+  let fallback: unknown;
   const metas: (FieldMeta | undefined)[] = [];
   for (;;) {
     metas.push((schema as z.ZodType).meta() as FieldMeta | undefined);
     const def = definition(schema);
+    if (def.type === "default") fallback ??= def.defaultValue;
     if (def.type === "optional" || def.type === "default" || def.type === "prefault") schema = def.innerType;
     else if (def.type === "pipe") schema = def.in;
     // The outermost word counts: a use of a scalar may say more than the scalar itself.
-    else return { schema, meta: Object.assign({}, ...metas.toReversed()) as FieldMeta };
+    else return { schema, meta: Object.assign({}, ...metas.toReversed()) as FieldMeta, fallback };
   }
 }
 

@@ -102,13 +102,18 @@ export function variablesOf(flag: Flag, prefix: string): string[] {
 // What Kubernetes sets in every container for each service around it.
 const SERVICE_LINK = /_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?$/;
 
+/** True for the name of a variable that Kubernetes sets. */
+export function isServiceLink(name: string): boolean {
+  return SERVICE_LINK.test(name);
+}
+
 /** Sentences about variables that look like ours and are not. */
 export function unknownVariables(table: readonly Flag[], env: Environment, prefix: string): string[] {
   const known = new Set([...table.flatMap((flag) => variablesOf(flag, prefix)), ...OTHERS]);
   const found: string[] = [];
   for (const one of Object.keys(env)) {
     if (!one.startsWith("SMCP_") || one.startsWith("SMCP_PROXY_") || known.has(one)) continue;
-    if (SERVICE_LINK.test(one)) continue;
+    if (isServiceLink(one)) continue;
     const nearest = nearestOf(one, known);
     found.push(
       `the variable ${quote(one)} is not known${nearest === undefined ? "" : ` (did you mean "${nearest}"?)`}`,
@@ -138,8 +143,8 @@ function firstGiven(flag: Flag, { flags, env, prefix, file }: Given): Found | un
   return file?.has(key) === true ? { origin: key, value: file.get(key) } : undefined;
 }
 
-// Kubernetes sets NAME_PORT to tcp://… for a service of that name.
-function isSet(variable: string, value: string | undefined): boolean {
+/** True for a variable that says something: Kubernetes sets NAME_PORT to tcp://… for a service of that name. */
+export function isSet(variable: string, value: string | undefined): value is string {
   if (value === undefined || value === "") return false;
   return !(variable.endsWith("_PORT") && /^(?:tcp|udp|sctp):\/\//.test(value));
 }
@@ -171,8 +176,13 @@ function readValue(flag: Flag, given: unknown): Read {
 const TRUE = new Set(["1", "t", "T", "true", "TRUE", "True"]);
 const FALSE = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
+/** What Go's programs take for a switch; `undefined` for anything else. */
+export function switchOf(text: string): boolean | undefined {
+  return TRUE.has(text) ? true : FALSE.has(text) ? false : undefined;
+}
+
 function fromText({ kind }: Flag, text: string): unknown {
-  if (kind === "switch") return TRUE.has(text) ? true : FALSE.has(text) ? false : text;
+  if (kind === "switch") return switchOf(text) ?? text;
   if (kind === "integer") return /^\d{1,15}$/.test(text) ? Number(text) : text;
   if (kind === "list") return text.split(/[,\s]+/).filter((one) => one !== "");
   // Seconds for a bare number, as in a file.

@@ -4,6 +4,7 @@ export type { ClientSettings, ClientSignIn } from "./client-settings.ts";
 export { type Environment, type Flag, type FlagValues, type Given, resolveFlags, variablesOf } from "./flags.ts";
 export { loadServerSettings, type LoadedServer, readServerSettings, type ServerSource } from "./load.ts";
 export { nearestOf } from "./nearest.ts";
+export { SERVER_PREFIX, SERVER_VARIABLES } from "./overrides.ts";
 export { ConfigInvalid, formatProblem, type Path, type Problem } from "./problem.ts";
 export { type ServerFile, serverFile } from "./schema.ts";
 export type {

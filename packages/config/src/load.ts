@@ -2,6 +2,7 @@
  * From a file to settings: find, parse, fill references in, validate, normalise. All problems are told at once. The only
  * place of this package that knows the order.
  */
+import { CLIENT_PREFIX, clientFlags } from "./client-flags.ts";
 import { countCallers, hasCallers } from "./check-callers.ts";
 import { checkRules } from "./check.ts";
 import type { Finding } from "./finding.ts";
@@ -10,8 +11,10 @@ import { readFirst, serverPlaces } from "./find.ts";
 import { normalise } from "./normalise.ts";
 import { ConfigInvalid, formatPath, type Path, type Problem, quote } from "./problem.ts";
 import { type Resolved, resolveReferences } from "./references.ts";
+import { override, type Overridden, originOf, SERVER_VARIABLES, unknownOverrides } from "./overrides.ts";
 import { type ServerFile, serverFile } from "./schema.ts";
 import type { ServerSettings } from "./settings.ts";
+import { type Environment, unknownVariables } from "./flags.ts";
 import { findUnbuilt, type Unbuilt } from "./unbuilt.ts";
 import { valueAt } from "./untyped.ts";
 import { bareNumbers, validate } from "./validate.ts";
@@ -56,39 +59,77 @@ export function loadServerSettings(source: ServerSource): LoadedServer {
 }
 
 /** Loads the server's configuration from text that was read already; `path` names it in messages. */
-export function readServerSettings(text: string, source: ServerSource & { readonly path: string }): LoadedServer {
-  const { path: file, env, cwd, flags } = source;
-  const tree = readTree(text, file);
-  if (tree.root === undefined) throw new ConfigInvalid(file, tree.problems);
-  const resolved = resolveReferences(tree.root, tree.places, { env, cwd });
-  // Overrides by SMCP_PROXY_* go here: into `resolved.root`, marked in `resolved.written` like a reference.
-  const { root } = resolved;
+export function readServerSettings(text: string, source: NamedSource): LoadedServer {
+  const { path: file, cwd, flags } = source;
+  const gathered = gather(text, source);
+  const { tree, values } = gathered;
+  const { root } = values;
   const given = flags?.authMode ?? modeOf(root);
-  const value = check(file, tree, resolved, given);
+  const { value, problems } = judge(gathered, given);
+  if (problems.length > 0 || value === undefined) throw new ConfigInvalid(file, problems);
   const isAsked = hasCallers(countCallers(root));
-  const bare = bareNumbers(serverFile, tree.root, (path: Path) => `${file}:${tree.places.of(path).line}`);
+  const isFromFile = (path: Path): boolean => originOf(path, values.variables) === undefined;
+  const bare = bareNumbers(serverFile, tree.root, (path) =>
+    isFromFile(path) ? `${file}:${tree.places.of(path).line}` : undefined,
+  );
   const settings = normalise(value, {
     cwd,
     mode: given ?? (isAsked ? "oidc" : "none"),
     isModeGiven: given !== undefined,
     hasCallers: isAsked,
-    warnings: bare,
+    warnings: [...unknown(root, source.env), ...values.warnings, ...bare],
   });
-  return { settings, unbuilt: findUnbuilt(root, tree.places), file, text, callers: names(value) };
+  const unbuilt = findUnbuilt(root, tree.places, values.variables);
+  return { settings, unbuilt, file, text, callers: names(value) };
 }
 
-function check(file: string, tree: Tree, resolved: Resolved, mode: "none" | "oidc" | undefined): ServerFile {
-  const { value, problems } = validate(serverFile, tree, resolved);
-  const all: Problem[] = [...tree.problems, ...resolved.problems];
+/** A source whose file has a name. */
+export type NamedSource = ServerSource & { readonly path: string };
+
+/** A file as it stands, and its values with references and variables in place. */
+export interface Gathered {
+  readonly tree: Tree;
+  readonly values: Overridden;
+}
+
+/**
+ * Reads a file's text and fills in what comes from elsewhere; judges nothing.
+ *
+ * @throws ConfigInvalid for text that cannot be read at all
+ */
+export function gather(text: string, { path: file, env, cwd }: NamedSource): Gathered {
+  const tree = readTree(text, file);
+  if (tree.root === undefined) throw new ConfigInvalid(file, tree.problems);
+  return { tree, values: override(serverFile, resolveReferences(tree.root, tree.places, { env, cwd }), env) };
+}
+
+/** Everything that is wrong with what was gathered, and the value when nothing is. */
+export function judge(
+  { tree, values }: Gathered,
+  mode: "none" | "oidc" | undefined,
+): { readonly value?: ServerFile | undefined; readonly problems: readonly Problem[] } {
+  const { value, problems } = validate(serverFile, tree, values);
+  const all: Problem[] = [...tree.problems, ...values.problems];
   // A value that could not be read, or is wrong in itself, needs no second complaint about the same thing.
   const add = (more: readonly Problem[]): void => {
     const known = new Set(all.map((one) => formatPath(one.path)));
     for (const one of more) if (!known.has(formatPath(one.path))) all.push(one);
   };
   add(problems);
-  add(checkRules(resolved.root, mode).map((one) => place(one, tree, resolved)));
-  if (all.length > 0 || value === undefined) throw new ConfigInvalid(file, all);
-  return value;
+  add(checkRules(values.root, mode).map((one) => place(one, tree, values)));
+  return { value, problems: all.map((one) => named(one, values)) };
+}
+
+function named(problem: Problem, { variables }: Overridden): Problem {
+  const variable = originOf(problem.path, variables);
+  return variable === undefined ? problem : { ...problem, variable };
+}
+
+function unknown(root: unknown, env: Environment): string[] {
+  return [
+    ...unknownOverrides(serverFile, root, env, SERVER_VARIABLES),
+    ...unknownVariables(clientFlags, env, CLIENT_PREFIX),
+  ];
 }
 
 function place(finding: Finding, tree: Tree, { written }: Resolved): Problem {

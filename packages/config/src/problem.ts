@@ -19,6 +19,8 @@ export interface Problem {
   readonly expected: string;
   /** The known name nearest to an unknown one. */
   readonly nearest?: string;
+  /** The variable that the value came from, where it did not come from the file. */
+  readonly variable?: string;
 }
 
 const MAX_PRINTED = 100;
@@ -41,7 +43,8 @@ export class ConfigInvalid extends Failure {
 export function formatProblem(file: string, problem: Problem): string {
   const key = problem.path.length === 0 ? "" : ` ${formatPath(problem.path)}:`;
   const nearest = problem.nearest === undefined ? "" : ` (did you mean "${problem.nearest}"?)`;
-  return `${file}:${problem.line}:${key} expected ${problem.expected}, found ${problem.found}${nearest}`;
+  const where = problem.variable ?? `${file}:${problem.line}`;
+  return `${where}:${key} expected ${problem.expected}, found ${problem.found}${nearest}`;
 }
 
 const PLAIN_KEY = /^[\w-]+$/;

@@ -4,6 +4,7 @@
  */
 import { Failure } from "@smcp/core";
 import type { Places } from "./document.ts";
+import { originOf } from "./overrides.ts";
 import { formatPath, type Path } from "./problem.ts";
 import { valueAt } from "./untyped.ts";
 
@@ -11,6 +12,8 @@ import { valueAt } from "./untyped.ts";
 export interface Unbuilt {
   readonly key: string;
   readonly line: number;
+  /** The variable that asks for it, where the file does not. */
+  readonly variable?: string;
 }
 
 interface Row {
@@ -64,12 +67,14 @@ const rows: readonly Row[] = [
 ];
 
 /** Everything in a file that is not built yet, in the file's order. */
-export function findUnbuilt(root: unknown, places: Places): Unbuilt[] {
+export function findUnbuilt(root: unknown, places: Places, variables: ReadonlyMap<string, string>): Unbuilt[] {
   const found: Unbuilt[] = [];
   for (const { path, asks = isFilled } of rows) {
     for (const here of expand(root, path)) {
       const value = valueAt(root, here);
-      if (value !== undefined && asks(value)) found.push({ key: formatPath(here), line: places.of(here).line });
+      if (value === undefined || !asks(value)) continue;
+      const variable = originOf(here, variables);
+      found.push({ key: formatPath(here), line: places.of(here).line, ...(variable !== undefined && { variable }) });
     }
   }
   return found.toSorted((a, b) => a.line - b.line);
@@ -82,7 +87,7 @@ export function findUnbuilt(root: unknown, places: Places): Unbuilt[] {
  */
 export function refuseUnbuilt(unbuilt: readonly Unbuilt[], file: string): void {
   if (unbuilt.length === 0) return;
-  const keys = unbuilt.map((one) => `"${one.key}" (${file}:${one.line})`).join(", ");
+  const keys = unbuilt.map((one) => `"${one.key}" (${one.variable ?? `${file}:${one.line}`})`).join(", ");
   const hint = "take it out, or stay on the version you have; smcp server --check shows what would run";
   throw new Failure(`${keys} ${unbuilt.length === 1 ? "is" : "are"} not built yet in this version`, hint, 2);
 }

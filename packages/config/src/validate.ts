@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import type { Tree } from "./document.ts";
-import { findField, type Found, knownKeys } from "./field.ts";
+import { findField, type Found, kindsOf, knownKeys } from "./field.ts";
 import { nearestOf } from "./nearest.ts";
 import { formatPath, type Path, type Problem, quote } from "./problem.ts";
 import type { Resolved } from "./references.ts";
@@ -28,13 +28,18 @@ export function validate<T extends z.ZodType>(schema: T, tree: Tree, resolved: R
   return { problems };
 }
 
-/** Sentences about durations that are bare numbers. */
-export function bareNumbers(schema: z.ZodType, root: unknown, where: (path: Path) => string): string[] {
+/**
+ * Sentences about durations that are bare numbers.
+ *
+ * @param where the place of a key in words; `undefined` for one that does not count
+ */
+export function bareNumbers(schema: z.ZodType, root: unknown, where: (path: Path) => string | undefined): string[] {
   const found: string[] = [];
   const walk = (value: unknown, path: Path): void => {
     if (typeof value === "number") {
-      if (findField(schema, path)?.meta.unit === "seconds") {
-        found.push(`"${formatPath(path)}" (${where(path)}) is a bare number: it counts seconds, write ${value}s`);
+      const place = findField(schema, path)?.meta.unit === "seconds" ? where(path) : undefined;
+      if (place !== undefined) {
+        found.push(`"${formatPath(path)}" (${place}) is a bare number: it counts seconds, write ${value}s`);
       }
     } else if (typeof value === "object" && value !== null) {
       for (const [key, member] of Object.entries(value)) {
@@ -172,10 +177,4 @@ function expectedOf(issue: Issue): string {
   if (issue.expected === "object" || issue.expected === "record") return "a map of keys";
   if (issue.expected === "array") return "a list";
   return issue.expected === "string" ? "text" : `a ${issue.expected}`;
-}
-
-/** The kinds of scalars that a schema takes. */
-function kindsOf(schema: z.core.$ZodType): readonly string[] {
-  const { def } = (schema as z.core.$ZodTypes)._zod;
-  return def.type === "union" ? def.options.flatMap((one) => kindsOf(one)) : [def.type];
 }

@@ -1,8 +1,15 @@
 /** `smcp server`: load, say what will run, run it. */
 import { resolve } from "node:path";
-import { type Flag, loadServerSettings, refuseUnbuilt, resolveFlags } from "@smcp/config";
+import {
+  type Flag,
+  loadServerSettings,
+  refuseUnbuilt,
+  resolveFlags,
+  SERVER_PREFIX,
+  SERVER_VARIABLES,
+} from "@smcp/config";
 import type { RunningServer } from "@smcp/server";
-import type { Command } from "../context.ts";
+import type { Command, Context } from "../context.ts";
 import { openLog } from "../log.ts";
 import { wantsColour } from "../output.ts";
 import { columnsOf, parseFlags } from "../parse.ts";
@@ -53,7 +60,7 @@ export const server: Command = {
   async run(args, { env, cwd, stdout, stderr }) {
     const parsed = await parseFlags(line, args, columnsOf(stdout));
     if ("help" in parsed) return print(stdout, parsed.help);
-    const { values } = resolveFlags(flags, { flags: parsed.flags, env: {}, prefix: "" });
+    const { values } = resolveFlags(flags, { flags: parsed.flags, env: flagsOf(env), prefix: SERVER_PREFIX });
     const text = (name: string): string | undefined => values.get(name) as string | undefined;
     const authMode = text("auth-mode") as "none" | "oidc" | undefined;
     const load = (path = text("config")) => loadServerSettings({ path, env, cwd, flags: { authMode } });
@@ -83,6 +90,11 @@ export const server: Command = {
     return await runUntilStopped(log, start, () => void reload(true));
   },
 };
+
+/** The few variables that stand for flags; those of the file's keys are the file's matter. */
+function flagsOf(env: Context["env"]): Context["env"] {
+  return Object.fromEntries(SERVER_VARIABLES.map((one) => [one, env[one]]));
+}
 
 function print(stdout: NodeJS.WriteStream, text: string): number {
   stdout.write(text);
