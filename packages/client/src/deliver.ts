@@ -2,8 +2,8 @@
  * One request's way to the server: token, send, and where the server refuses the token one renewal and one replay. What
  * comes back goes to whoever sends (an HTTP answer, lines on stdout); this only judges status and headers.
  */
-import { isRefusal, refuse, type Duration, type Refusal, type Secret } from "@smcp/core";
-import type { RelayFailure, RelayPlan, RelayRequest, UpstreamHeaders } from "@smcp/edge";
+import { isRefusal, refuse, type Refusal, type Secret } from "@smcp/core";
+import type { Deadlines, RelayFailure, RelayPlan, RelayRequest, UpstreamHeaders } from "@smcp/edge";
 
 import { readChallenge, readSentence, type Challenge } from "./challenge.ts";
 import type { Gateway } from "./gateway.ts";
@@ -41,7 +41,7 @@ function send(gateway: Gateway, delivery: Delivery, token: Secret | undefined, i
 
 /** One sending: judges the answer's head and decides what a failure means. */
 class Attempt implements RelayPlan {
-  readonly headersTimeout: Duration;
+  readonly deadlines: Deadlines;
   peek = 0;
 
   readonly #gateway: Gateway;
@@ -52,7 +52,7 @@ class Attempt implements RelayPlan {
   #challenge: Challenge | undefined;
 
   constructor(gateway: Gateway, delivery: Delivery, token: Secret | undefined, isReplay: boolean) {
-    this.headersTimeout = gateway.timeout;
+    this.deadlines = gateway.deadlines;
     this.#gateway = gateway;
     this.#delivery = delivery;
     this.#token = token;

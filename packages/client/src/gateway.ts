@@ -1,7 +1,7 @@
 /** The server as the client sees it: where it is, how long it may take, who signs in there. */
 import type { ClientSettings } from "@smcp/config";
 import { formatDuration, type Duration, type Log, type Target } from "@smcp/core";
-import { openPool } from "@smcp/edge";
+import { Deadlines, openPool } from "@smcp/edge";
 import type { Pool } from "undici";
 
 import type { Metrics } from "./metrics.ts";
@@ -15,9 +15,9 @@ export interface Gateway {
   readonly host: string;
   /** The server URL's own path, without a slash at its end: stands in front of every path. */
   readonly base: string;
-  /** For connecting and for response headers together. */
-  readonly timeout: Duration;
-  /** The same as a person wrote it. */
+  /** Bounds the wait for the server's headers. */
+  readonly deadlines: Deadlines;
+  /** Their length, as a person wrote it. */
   readonly limit: string;
   readonly tokens: Tokens;
   readonly metrics: Metrics;
@@ -46,7 +46,7 @@ export function openGateway(settings: ClientSettings, parts: GatewayParts): Gate
     origin: serverUrl.origin,
     host: serverUrl.host,
     base: serverUrl.pathname.replace(/\/+$/, ""),
-    timeout,
+    deadlines: new Deadlines(timeout),
     limit: formatDuration(serverTimeout),
     tokens: parts.tokens,
     metrics: parts.metrics,

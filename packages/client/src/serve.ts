@@ -11,7 +11,7 @@ import {
   type Message,
   type Refusal,
 } from "@smcp/core";
-import { admit, judgeBody, readBody, relay, type Admitted, type GateRules, type Reply } from "@smcp/edge";
+import { judgeBody, readBody, relay, type Admitted, type Gate, type Reply } from "@smcp/edge";
 
 import { deliver } from "./deliver.ts";
 import { pathAt, type Gateway } from "./gateway.ts";
@@ -19,7 +19,7 @@ import { requestHeaders } from "./headers.ts";
 import type { Outcome } from "./metrics.ts";
 
 export interface ServeRules {
-  readonly gate: GateRules;
+  readonly gate: Gate;
   readonly maxBody: Bytes;
   /** `undefined`: no metrics. */
   readonly metricsPath: string | undefined;
@@ -52,7 +52,7 @@ class Exchange {
   }
 
   async run(): Promise<void> {
-    const admitted = admit(this.#incoming, this.#rules.gate);
+    const admitted = this.#rules.gate(this.#incoming);
     if (isRefusal(admitted)) this.#refuse(admitted);
     else if (!this.#answerHere(admitted)) await this.#relay(admitted);
   }

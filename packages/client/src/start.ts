@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 
 import type { ClientSettings } from "@smcp/config";
 import type { Log } from "@smcp/core";
+import { openGate } from "@smcp/edge";
 
 import { openGateway, type Gateway } from "./gateway.ts";
 import { localRules } from "./local-rules.ts";
@@ -81,7 +82,7 @@ function rulesAtPort(settings: ClientSettings): (port: number) => ServeRules {
   let last: { readonly port: number; readonly rules: ServeRules } | undefined;
   return (port) => {
     if (last?.port !== port) {
-      const gate = localRules({ host, port }, allowHosts, allowOrigins);
+      const gate = openGate(localRules({ host, port }, allowHosts, allowOrigins));
       last = { port, rules: { gate, maxBody, metricsPath } };
     }
     return last.rules;

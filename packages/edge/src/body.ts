@@ -35,8 +35,7 @@ export function readBody(incoming: IncomingMessage, reply: Reply, limit: Bytes):
     };
     incoming.on("data", onData);
     incoming.on("end", () => resolve(rest ? Buffer.concat(rest, size) : (first ?? Buffer.alloc(0))));
-    incoming.on("error", () => resolve(undefined));
-    incoming.on("close", () => resolve(undefined));
+    reply.onClosed(() => resolve(undefined));
     reply.invite();
   });
 }

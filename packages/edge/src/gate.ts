@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 
 import {
-  parseHost,
+  hostReader,
   parseTarget,
   readHeaders,
   refuse,
@@ -37,23 +37,33 @@ export interface GateRules {
 const NOWHERE: Host = { name: "", port: undefined };
 
 /** Judges a request line and its headers; the body is not touched. */
-export function admit(incoming: IncomingMessage, rules: GateRules): Admitted | Refusal {
-  const target = parseTarget(incoming.url ?? "");
-  if (!target) return refuse("TARGET_INVALID");
-  const headers = readHeaders(incoming.rawHeaders);
-  if (typeof headers === "string") {
-    return headers === "host" ? refuse(rules.badHost) : refuse("HEADER_REPEATED", { header: headers });
-  }
-  const host = rules.exempt.has(target.path) ? NOWHERE : judgeCaller(headers, rules);
-  if ("refused" in host) return host;
-  // Last, so that a preflight from a foreign page learns nothing but that it is foreign.
-  const { method } = incoming;
-  if (method !== "GET" && method !== "POST" && method !== "DELETE") return refuse("METHOD_UNKNOWN");
-  return { method, target, headers, host };
+export type Gate = (incoming: IncomingMessage) => Admitted | Refusal;
+
+/** Builds the gate of one listener. */
+export function openGate(rules: GateRules): Gate {
+  const readHost = hostReader();
+  return (incoming) => {
+    const target = parseTarget(incoming.url ?? "");
+    if (!target) return refuse("TARGET_INVALID");
+    const headers = readHeaders(incoming.rawHeaders);
+    if (typeof headers === "string") {
+      return headers === "host" ? refuse(rules.badHost) : refuse("HEADER_REPEATED", { header: headers });
+    }
+    const host = rules.exempt.has(target.path) ? NOWHERE : judgeCaller(headers, rules, readHost);
+    if ("refused" in host) return host;
+    // Last, so that a preflight from a foreign page learns nothing but that it is foreign.
+    const { method } = incoming;
+    if (method !== "GET" && method !== "POST" && method !== "DELETE") return refuse("METHOD_UNKNOWN");
+    return { method, target, headers, host };
+  };
 }
 
-function judgeCaller(headers: HeaderMap, rules: GateRules): Host | Refusal {
-  const host = parseHost(headers.get("host") ?? "");
+function judgeCaller(
+  headers: HeaderMap,
+  rules: GateRules,
+  readHost: (value: string) => Host | undefined,
+): Host | Refusal {
+  const host = readHost(headers.get("host") ?? "");
   if (!host) return refuse(rules.badHost);
   if (!rules.isHostAllowed(host)) return refuse("HOST_FORBIDDEN");
   const origin = headers.get("origin");

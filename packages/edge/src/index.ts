@@ -1,5 +1,6 @@
 export { judgeBody, readBody } from "./body.ts";
-export { admit, type Admitted, type GateRules } from "./gate.ts";
+export { Deadlines, type Deadline } from "./deadlines.ts";
+export { openGate, type Admitted, type Gate, type GateRules } from "./gate.ts";
 export { openListener, type Listener, type ListenerOptions } from "./listener.ts";
 export { openPool } from "./pool.ts";
 export { safeEnvironment } from "./process-environment.ts";

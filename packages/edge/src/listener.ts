@@ -39,8 +39,10 @@ const MAX_HEADERS = 100;
 export async function openListener(options: ListenerOptions): Promise<Listener> {
   const heartbeat = new Heartbeat(options.writeTimeout);
   const open = new Set<Reply>();
-  const serve = (incoming: IncomingMessage, outgoing: ServerResponse, early?: Refusal): void => {
-    const reply = new Reply(incoming, outgoing, heartbeat, randomUUID());
+  const nextId = requestIds();
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse, isAwaited = false, early?: Refusal): void => {
+    const reply = new Reply(incoming, outgoing, heartbeat, nextId());
+    reply.isAwaited = isAwaited;
     open.add(reply);
     reply.onClosed(() => open.delete(reply));
     if (early) reply.refuse(early);
@@ -58,19 +60,26 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       joinDuplicateHeaders: false,
       noDelay: true,
     },
-    serve,
+    (incoming, outgoing) => serve(incoming, outgoing),
   );
   // One more than allowed is let through, so that the surplus is seen instead of silently cut.
   server.maxHeadersCount = MAX_HEADERS + 1;
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
-  server.on("checkContinue", serve);
+  server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => serve(incoming, outgoing, true));
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
-    serve(incoming, outgoing, refuse("EXPECTATION_UNKNOWN")),
+    serve(incoming, outgoing, false, refuse("EXPECTATION_UNKNOWN")),
   );
   server.on("clientError", answerBrokenRequest);
   await listen(server, options.host, options.port);
   const { port } = server.address() as AddressInfo;
   return { host: options.host, port, close: (grace) => drain(server, heartbeat, open, grace) };
+}
+
+/** Ids that no other process gives and that cost no random numbers: a UUID of ours whose last part counts. */
+function requestIds(): () => string {
+  const prefix = randomUUID().slice(0, -12);
+  let count = 0;
+  return () => prefix + (++count).toString(16).padStart(12, "0");
 }
 
 function handleSafely(

@@ -6,6 +6,7 @@ import type { Dispatcher, Pool } from "undici";
 
 import { describeError, type Bytes, type Duration } from "@smcp/core";
 
+import type { Deadline, Deadlines } from "./deadlines.ts";
 import type { Reply } from "./reply.ts";
 
 export interface RelayRequest {
@@ -33,8 +34,8 @@ export interface RelayFailure {
 }
 
 export interface RelayPlan {
-  /** How long the upstream's headers may take. */
-  readonly headersTimeout: Duration;
+  /** Bounds the wait for the upstream's headers. */
+  readonly deadlines: Deadlines;
   /**
    * Judges the upstream's status and headers: the flat list that goes to the caller, or a text that says why this answer
    * must not; its body is then thrown away and `failed` is told.
@@ -67,7 +68,8 @@ const PEEK_TIME: Duration = 1_000;
 class RelayHandler implements Dispatcher.DispatchHandler {
   readonly #reply: Reply;
   readonly #plan: RelayPlan;
-  #timer: NodeJS.Timeout;
+  readonly #deadline: Deadline;
+  #peekTimer: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #length = -1;
   #held: Buffer | undefined;
@@ -78,7 +80,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   constructor(reply: Reply, plan: RelayPlan) {
     this.#reply = reply;
     this.#plan = plan;
-    this.#timer = setTimeout(() => this.#giveUp({ kind: "slow", reason: "no answer in time" }), plan.headersTimeout);
+    this.#deadline = plan.deadlines.begin(() => this.#giveUp({ kind: "slow", reason: "no answer in time" }));
     reply.onClosed((ending) => {
       if (!ending.complete) this.#giveUp(undefined);
     });
@@ -92,7 +94,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
     if (status < 200 || this.#isOver) return;
-    clearTimeout(this.#timer);
+    this.#deadline.end();
     const out = this.#plan.head(status, headers);
     if (typeof out === "string") {
       this.#stop(out);
@@ -142,7 +144,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
       return;
     }
     this.#peeked = Buffer.alloc(0);
-    this.#timer = setTimeout(() => this.#giveUp(this.#stopped), PEEK_TIME);
+    this.#peekTimer = setTimeout(() => this.#giveUp(this.#stopped), PEEK_TIME);
   }
 
   #peek(chunk: Uint8Array): void {
@@ -157,7 +159,8 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   #giveUp(failure: RelayFailure | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#deadline.end();
+    clearTimeout(this.#peekTimer);
     this.#controller?.abort(new Stopped("given up"));
     if (this.#reply.isStarted) this.#reply.abort();
     else if (failure) this.#plan.failed(failure);

@@ -31,6 +31,8 @@ const BOUNDARY = /(?:^|\n\n|\r\r|\n\r\n|\r\r\n)$/;
 export class Reply {
   /** Stands in `X-Request-Id` and in every error. */
   readonly requestId: string;
+  /** Set where the caller waits to be told that its body is wanted. */
+  isAwaited = false;
   /** What the answer refuses, once it does. */
   refusal: Refusal | undefined;
   /** Set on a stream that stays open by design: a shutdown does not wait for it. */
@@ -49,6 +51,7 @@ export class Reply {
   #bytes = 0;
   #isClosed = false;
   #isEventStream = false;
+  #isWatched = false;
   #tail = "";
   #lastWrite = 0;
   #blockedSince = 0;
@@ -94,7 +97,7 @@ export class Reply {
     if (flush) {
       this.#isEventStream = isEventStream(head.headers);
       this.#lastWrite = this.#heartbeat.now();
-      if (this.#isEventStream) this.#heartbeat.add(this);
+      if (this.#isEventStream) this.#watch();
       this.#schedule();
     }
   }
@@ -112,7 +115,7 @@ export class Reply {
     if (this.#isClosed) return;
     if (chunk && this.#queue) this.#queue.push(chunk);
     const rest = this.#queue ? this.#gather() : chunk;
-    this.#heartbeat.remove(this);
+    this.#unwatch();
     if (rest) {
       this.#bytes += rest.length;
       this.#outgoing.end(rest);
@@ -157,7 +160,7 @@ export class Reply {
 
   /** Tells a caller that waits for it to send its body. */
   invite(): void {
-    if (this.#incoming.headers.expect !== undefined) this.#outgoing.writeContinue();
+    if (this.isAwaited) this.#outgoing.writeContinue();
   }
 
   /** Called by the heartbeat about once a second. */
@@ -196,14 +199,25 @@ export class Reply {
   #block(): void {
     if (this.#blockedSince !== 0) return;
     this.#blockedSince = this.#heartbeat.now();
-    this.#heartbeat.add(this);
+    this.#watch();
     this.#outgoing.once("drain", () => {
       this.#blockedSince = 0;
-      if (!this.#isEventStream) this.#heartbeat.remove(this);
+      if (!this.#isEventStream) this.#unwatch();
       const waiting = this.#onDrain ?? [];
       this.#onDrain = undefined;
       for (const resume of waiting) resume();
     });
+  }
+
+  #watch(): void {
+    this.#isWatched = true;
+    this.#heartbeat.add(this);
+  }
+
+  #unwatch(): void {
+    if (!this.#isWatched) return;
+    this.#isWatched = false;
+    this.#heartbeat.remove(this);
   }
 
   #gather(): Uint8Array | undefined {
@@ -231,7 +245,7 @@ export class Reply {
   #close(): void {
     this.#isClosed = true;
     this.#queue = undefined;
-    this.#heartbeat.remove(this);
+    this.#unwatch();
     const hooks = this.#onClosed;
     if (!hooks) return;
     this.#onClosed = undefined;

@@ -5,7 +5,7 @@ import { getRequestListener } from "@hono/node-server";
 
 import type { ServerSettings } from "@smcp/config";
 import { catalogue, isRefusal, type Log } from "@smcp/core";
-import { admit, openListener, type Admitted, type Reply } from "@smcp/edge";
+import { openGate, openListener, type Admitted, type Reply } from "@smcp/edge";
 
 import type { ComposeOptions, Composition } from "./compose.ts";
 import { carry } from "./exchange/carry.ts";
@@ -63,6 +63,7 @@ export async function startServer(
 function handler({ parts, journey, validator }: Composition, metrics: Metrics, log: Log): Handle {
   const { settings } = parts;
   const rules = gateRules(settings);
+  const admit = openGate(rules);
   const addresses = new Addresses(settings);
   const record = recorder(metrics, log);
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
@@ -81,7 +82,7 @@ function handler({ parts, journey, validator }: Composition, metrics: Metrics, l
   });
   const answerFixed = getRequestListener(fixed.fetch, { overrideGlobalObjects: false });
   return (incoming, outgoing, reply) => {
-    const admitted = admit(incoming, rules);
+    const admitted = admit(incoming);
     if (isRefusal(admitted)) {
       metrics.refusal(admitted.refused);
       const { refused, reason } = admitted;

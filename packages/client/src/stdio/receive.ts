@@ -3,7 +3,7 @@
  * as the relay's: the plan judges the head, a limit on waiting for it and none on the body.
  */
 import { describeError } from "@smcp/core";
-import type { RelayFailure, RelayPlan, RelayRequest, UpstreamHeaders } from "@smcp/edge";
+import type { Deadline, RelayFailure, RelayPlan, RelayRequest, UpstreamHeaders } from "@smcp/edge";
 import type { Dispatcher, Pool } from "undici";
 
 /** Takes an answer that the plan let through. Exactly one of `end` and `broken` is called, unless it is aborted. */
@@ -33,7 +33,7 @@ export function receive(pool: Pool, request: RelayRequest, plan: RelayPlan, sink
 class Receiver implements Dispatcher.DispatchHandler {
   readonly #plan: RelayPlan;
   readonly #sink: Sink;
-  readonly #timer: NodeJS.Timeout;
+  readonly #deadline: Deadline;
   #controller: Dispatcher.DispatchController | undefined;
   #isStarted = false;
   #isOver = false;
@@ -41,7 +41,7 @@ class Receiver implements Dispatcher.DispatchHandler {
   constructor(plan: RelayPlan, sink: Sink) {
     this.#plan = plan;
     this.#sink = sink;
-    this.#timer = setTimeout(() => this.#fail({ kind: "slow", reason: "no answer in time" }), plan.headersTimeout);
+    this.#deadline = plan.deadlines.begin(() => this.#fail({ kind: "slow", reason: "no answer in time" }));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -51,7 +51,7 @@ class Receiver implements Dispatcher.DispatchHandler {
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
     if (status < 200 || this.#isOver) return;
-    clearTimeout(this.#timer);
+    this.#deadline.end();
     const out = this.#plan.head(status, headers);
     if (typeof out === "string") {
       this.#fail({ kind: "stopped", reason: out });
@@ -88,7 +88,7 @@ class Receiver implements Dispatcher.DispatchHandler {
   abort(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#deadline.end();
     this.#controller?.abort(new Aborted("given up"));
   }
 

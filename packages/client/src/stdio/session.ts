@@ -1,5 +1,5 @@
 /** What Streamable HTTP keeps in headers and stdio does not have: the session, the revision, what a message is about. */
-import { eraOf, NAMED, type Era, type Message } from "@smcp/core";
+import { eraOf, subjectOf, type Era, type Message } from "@smcp/core";
 import type { UpstreamHeaders } from "@smcp/edge";
 
 const ACCEPT = "application/json, text/event-stream";
@@ -32,7 +32,7 @@ export class Session {
     const version = (this.#modern = message.version ?? this.#modern);
     if (version !== undefined) headers.push("mcp-protocol-version", encodeHeader(version));
     headers.push("mcp-method", encodeHeader(message.method));
-    const named = NAMED[message.method];
+    const named = subjectOf(message.method);
     const name = named && message[named];
     if (name !== undefined) headers.push("mcp-name", encodeHeader(name));
     return headers;

@@ -21,6 +21,19 @@ export function parseHost(value: string): Host | undefined {
   return { name, port };
 }
 
+/** Reads `Host` values, most of which are the one before: it is remembered with its answer. */
+export function hostReader(): (value: string) => Host | undefined {
+  let last = "";
+  let host: Host | undefined;
+  return (value) => {
+    if (value !== last) {
+      host = parseHost(value);
+      last = value;
+    }
+    return host;
+  };
+}
+
 /** True for the names and addresses of this machine itself. */
 export function isLoopbackName(name: string): boolean {
   return name === "localhost" || name === "[::1]" || name === "::1" || /^127(?:\.\d{1,3}){3}$/.test(name);

@@ -1,7 +1,7 @@
 /** Which of MCP's two eras a message belongs to. The body decides; headers are only compared with it. */
 import { refuse, type Refusal } from "../refusal.ts";
 import type { HeaderMap } from "../http/headers.ts";
-import { NAMED, type Message } from "./message.ts";
+import { subjectOf, type Message } from "./message.ts";
 
 /** `legacy`: 2024-11-05 to 2025-11-25, sessions. `modern`: from 2026-07-28 on, stateless. */
 export type Era = "legacy" | "modern";
@@ -28,7 +28,7 @@ export function verifyHeaders(message: Message, headers: HeaderMap): Refusal | u
   if (message.kind !== "request") return undefined;
   if (headers.get("mcp-protocol-version") !== message.version) return mismatch(message, "MCP-Protocol-Version");
   if (headers.get("mcp-method")?.trim() !== message.method) return mismatch(message, "Mcp-Method");
-  const named = NAMED[message.method];
+  const named = subjectOf(message.method);
   if (!named || message[named] === undefined) return undefined;
   const header = headers.get("mcp-name");
   if (header === undefined || decodeHeader(header.trim()) !== message[named]) return mismatch(message, "Mcp-Name");

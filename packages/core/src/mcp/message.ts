@@ -1,6 +1,6 @@
 /** One JSON-RPC message as a caller sent it: the only reader of its shape. */
 import { refuse, type Refusal } from "../refusal.ts";
-import { Ambiguous, NotJson, scan, type Level, type Span } from "./scan.ts";
+import { Ambiguous, NotJson, scan, type LevelName, type MemberSink } from "./scan.ts";
 
 export interface Message {
   readonly kind: "request" | "notification" | "response";
@@ -43,94 +43,127 @@ export function readMessage(body: Uint8Array): Message | Refusal {
 export function readMessageText(text: string): Message | Refusal {
   if (text.codePointAt(0) === 0xfe_ff)
     return refuse("MESSAGE_AMBIGUOUS", { rule: "the body begins with a byte order mark" });
-  const spans = new Spans();
+  const found = new Found(text);
   try {
-    const { start } = scan(text, spans.add);
-    const first = text[start];
-    if (first === "[")
-      return refuse("MESSAGE_INVALID", { rule: "a batch is not accepted, send its messages one by one" });
-    if (first !== "{") return refuse("MESSAGE_INVALID", { rule: "it must be an object" });
+    const first = text[scan(text, found)];
+    if (first === "[") return invalid("a batch is not accepted, send its messages one by one");
+    if (first !== "{") return invalid("it must be an object");
   } catch (error) {
     if (error instanceof NotJson) return refuse("NOT_JSON", {}, { reason: error.message });
     if (error instanceof Ambiguous) return refuse("MESSAGE_AMBIGUOUS", { rule: error.message });
     throw error;
   }
-  return interpret(text, spans);
+  return interpret(found);
 }
 
-/** The spans that matter, by level and name. */
-class Spans {
-  envelope: Record<string, Span> = Object.create(null) as Record<string, Span>;
-  params: Record<string, Span> = Object.create(null) as Record<string, Span>;
-  meta: Record<string, Span> = Object.create(null) as Record<string, Span>;
+/** The raw JSON texts of the members that decide, as the scanner comes by. */
+class Found implements MemberSink {
+  readonly text: string;
+  jsonrpc: string | undefined;
+  id: string | undefined;
+  method: string | undefined;
+  /** First character of `params`. */
+  params: string | undefined;
+  hasResult = false;
+  hasError = false;
+  name: string | undefined;
+  uri: string | undefined;
+  taskId: string | undefined;
+  requestId: string | undefined;
+  progressToken: string | undefined;
+  version: string | undefined;
 
-  readonly add = (level: Level, name: string, span: Span): void => {
-    if (level === "envelope") this.envelope[name] = span;
-    else if (level === "params") this.params[name] = span;
-    else if (level === "meta") this.meta[name] = span;
-  };
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  member(level: LevelName, name: string, start: number, end: number): void {
+    if (level === "params") this.#addParameter(name, start, end);
+    else if (level === "envelope") this.#addMember(name, start, end);
+    else if (name === VERSION_KEY) this.version = this.text.slice(start, end);
+    else if (name === "progressToken") this.progressToken = this.text.slice(start, end);
+  }
+
+  #addMember(name: string, start: number, end: number): void {
+    if (name === "jsonrpc") this.jsonrpc = this.text.slice(start, end);
+    else if (name === "id") this.id = this.text.slice(start, end);
+    else if (name === "method") this.method = this.text.slice(start, end);
+    else if (name === "params") this.params = this.text[start];
+    else if (name === "result") this.hasResult = true;
+    else if (name === "error") this.hasError = true;
+  }
+
+  #addParameter(name: string, start: number, end: number): void {
+    if (name === "name") this.name = this.text.slice(start, end);
+    else if (name === "uri") this.uri = this.text.slice(start, end);
+    else if (name === "taskId") this.taskId = this.text.slice(start, end);
+    else if (name === "requestId") this.requestId = this.text.slice(start, end);
+  }
 }
 
-function interpret(text: string, spans: Spans): Message | Refusal {
-  const raw: Raw = (span) => span && text.slice(span.start, span.end);
-  const { envelope } = spans;
-  const id = raw(envelope["id"]);
+function interpret(found: Found): Message | Refusal {
+  const { id } = found;
   if (id !== undefined && !isId(id)) return invalid('"id" must be a string or a number');
-  if (raw(envelope["jsonrpc"]) !== '"2.0"') return invalid('"jsonrpc" must be "2.0"', id);
-  if (!envelope["method"]) return interpretResponse(text, spans, id, raw);
-  if (envelope["result"] ?? envelope["error"]) return invalid('"method" stands beside "result" or "error"', id);
-  const method = string(raw(envelope["method"]));
+  if (found.jsonrpc !== '"2.0"') return invalid('"jsonrpc" must be "2.0"', id);
+  if (found.method === undefined) return interpretResponse(found);
+  if (found.hasResult || found.hasError) return invalid('"method" stands beside "result" or "error"', id);
+  const method = string(found.method);
   if (method === undefined) return invalid('"method" must be a string', id);
-  const wrong = wrongParameter(method, spans, raw);
-  if (wrong) return invalid(wrong, id);
-  const kind = id === undefined ? "notification" : "request";
-  return { kind, text, id, method, ...parameters(spans, raw) };
+  const message = messageOf(found, id === undefined ? "notification" : "request", method);
+  const wrong = wrongParameter(found, message);
+  return wrong === undefined ? message : invalid(wrong, id);
 }
 
-function wrongParameter(method: string, spans: Spans, raw: Raw): string | undefined {
-  const first = raw(spans.envelope["params"])?.[0] ?? "{";
+function wrongParameter(found: Found, message: Message): string | undefined {
+  const first = found.params ?? "{";
   if (first !== "{" && first !== "[") return '"params" must be an object';
-  const named = NAMED[method];
-  const subject = named && spans.params[named];
-  return subject && string(raw(subject)) === undefined ? `"params.${named}" must be a string` : undefined;
+  const named = subjectOf(message.method);
+  const isWrong = named && found[named] !== undefined && message[named] === undefined;
+  return isWrong ? `"params.${named}" must be a string` : undefined;
 }
 
-function interpretResponse(text: string, spans: Spans, id: string | undefined, raw: Raw): Message | Refusal {
-  const { result, error } = spans.envelope;
-  if (result && error) return invalid('"result" stands beside "error"', id);
-  if (!result && !error) return invalid('"method" is missing', id);
-  if (id === undefined && !error) return invalid('a response needs an "id"');
-  return { kind: "response", text, id, method: "", ...parameters(spans, raw) };
+function interpretResponse(found: Found): Message | Refusal {
+  const { id, hasError, hasResult } = found;
+  if (hasResult && hasError) return invalid('"result" stands beside "error"', id);
+  if (!hasResult && !hasError) return invalid('"method" is missing', id);
+  if (id === undefined && !hasError) return invalid('a response needs an "id"');
+  return messageOf(found, "response", "");
 }
 
-type Raw = (span: Span | undefined) => string | undefined;
-
-function parameters({ params, meta }: Spans, raw: Raw): Omit<Message, "kind" | "text" | "id" | "method"> {
+function messageOf(found: Found, kind: Message["kind"], method: string): Message {
   return {
-    name: string(raw(params["name"])),
-    uri: string(raw(params["uri"])),
-    taskId: string(raw(params["taskId"])),
-    version: string(raw(meta[VERSION_KEY])),
-    progressToken: raw(meta["progressToken"]),
-    cancels: raw(params["requestId"]),
+    kind,
+    text: found.text,
+    id: found.id,
+    method,
+    name: string(found.name),
+    uri: string(found.uri),
+    taskId: string(found.taskId),
+    version: string(found.version),
+    progressToken: found.progressToken,
+    cancels: found.requestId,
   };
 }
 
-/** The parameter that names what a method is about. */
-export const NAMED: Readonly<Record<string, "name" | "uri" | "taskId">> = Object.assign(
-  Object.create(null) as Record<string, "name" | "uri" | "taskId">,
-  {
-    "tools/call": "name",
-    "prompts/get": "name",
-    "resources/read": "uri",
-    "resources/subscribe": "uri",
-    "resources/unsubscribe": "uri",
-    "tasks/get": "taskId",
-    "tasks/update": "taskId",
-    "tasks/cancel": "taskId",
-    "tasks/result": "taskId",
-  } as const,
-);
+/** The parameter that says what a method is about; `undefined` for a method that is about nothing in particular. */
+export function subjectOf(method: string): "name" | "uri" | "taskId" | undefined {
+  switch (method) {
+    case "tools/call":
+    case "prompts/get":
+      return "name";
+    case "resources/read":
+    case "resources/subscribe":
+    case "resources/unsubscribe":
+      return "uri";
+    case "tasks/get":
+    case "tasks/update":
+    case "tasks/cancel":
+    case "tasks/result":
+      return "taskId";
+    default:
+      return undefined;
+  }
+}
 
 function invalid(rule: string, id?: string): Refusal {
   return { ...refuse("MESSAGE_INVALID", { rule }), ...(id !== undefined && { id }) };

@@ -14,27 +14,56 @@ export class Ambiguous extends Error {
   override readonly name = "Ambiguous";
 }
 
-/** Where a value stands in the text, end exclusive. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
+/** Is told of each member of an envelope, its `params` and its `_meta`. */
+export interface MemberSink {
+  /** A member, and where its value stands in the text, end exclusive. */
+  member(level: LevelName, name: string, start: number, end: number): void;
 }
 
-/** The objects whose members mean something to the protocol; everything else is somebody's data. */
-export type Level = "envelope" | "params" | "meta" | "data";
-
-/** Called for each member of an envelope, its `params` and its `_meta`. */
-export type OnMember = (level: Level, name: string, span: Span) => void;
+/** The objects whose members mean something to the protocol. */
+export type LevelName = "envelope" | "params" | "meta";
 
 const MAX_DEPTH = 64;
 const MAX_MEMBERS = 100_000;
 
-const META = "io.modelcontextprotocol/";
+/** What the members of one object mean. */
+interface Level {
+  /** `undefined`: somebody's data, nothing to the protocol. */
+  readonly name: LevelName | undefined;
+  /** Every member that the protocol itself reads, as the protocol spells it; by length, which spares hashing each name. */
+  readonly members: readonly (readonly string[] | undefined)[];
+  /** Each one by its folded form. */
+  readonly folded: ReadonlyMap<string, string>;
+  /** The member whose value is again read by the protocol. */
+  readonly inner: string | undefined;
+  readonly innerLevel: Level | undefined;
+}
 
-// Every member that the protocol itself reads, as the protocol spells it.
-const MEMBERS = {
-  envelope: ["jsonrpc", "id", "method", "params", "result", "error"],
-  params: [
+function level(name: LevelName, members: readonly string[], inner?: string, innerLevel?: Level): Level {
+  const byLength: string[][] = [];
+  for (const one of members) (byLength[one.length] ??= []).push(one);
+  const folded = new Map(members.map((one) => [one.toLowerCase(), one]));
+  return { name, members: byLength, folded, inner, innerLevel };
+}
+
+const MCP = "io.modelcontextprotocol/";
+
+const DATA: Level = { name: undefined, members: [], folded: new Map(), inner: undefined, innerLevel: undefined };
+const META = level("meta", [
+  "progressToken",
+  "traceparent",
+  "tracestate",
+  "baggage",
+  `${MCP}protocolVersion`,
+  `${MCP}clientCapabilities`,
+  `${MCP}clientInfo`,
+  `${MCP}logLevel`,
+  `${MCP}subscriptionId`,
+  `${MCP}related-task`,
+]);
+const PARAMS = level(
+  "params",
+  [
     "name",
     "uri",
     "arguments",
@@ -49,40 +78,19 @@ const MEMBERS = {
     "ref",
     "task",
   ],
-  meta: [
-    "progressToken",
-    "traceparent",
-    "tracestate",
-    "baggage",
-    `${META}protocolVersion`,
-    `${META}clientCapabilities`,
-    `${META}clientInfo`,
-    `${META}logLevel`,
-    `${META}subscriptionId`,
-    `${META}related-task`,
-  ],
-} as const satisfies Record<Exclude<Level, "data">, readonly string[]>;
-
-// By level: the true spellings, and each one by its folded form.
-const TRUE_SPELLINGS = {
-  envelope: new Set(MEMBERS.envelope),
-  params: new Set(MEMBERS.params),
-  meta: new Set(MEMBERS.meta),
-};
-const BY_FOLDED = {
-  envelope: new Map(MEMBERS.envelope.map((name) => [name.toLowerCase(), name])),
-  params: new Map(MEMBERS.params.map((name) => [name.toLowerCase(), name])),
-  meta: new Map(MEMBERS.meta.map((name) => [name.toLowerCase(), name])),
-};
+  "_meta",
+  META,
+);
+const ENVELOPE = level("envelope", ["jsonrpc", "id", "method", "params", "result", "error"], "params", PARAMS);
 
 /**
  * Scans a whole text.
  *
- * @returns the span of its one value
+ * @returns where its one value begins
  * @throws {NotJson | Ambiguous} with the rule that the text breaks
  */
-export function scan(text: string, onMember?: OnMember): Span {
-  return new Scanner(text, onMember).document();
+export function scan(text: string, sink?: MemberSink): number {
+  return new Scanner(text, sink).document();
 }
 
 const QUOTE = 0x22;
@@ -99,26 +107,25 @@ const ESCAPE = /["\\/bfnrt]|u[0-9A-Fa-f]{4}/y;
 
 class Scanner {
   readonly #text: string;
-  readonly #onMember: OnMember | undefined;
+  readonly #sink: MemberSink | undefined;
   #at = 0;
   #depth = 0;
   #members = 0;
   /** Whether the string read last holds an escape. */
   #escaped = false;
 
-  constructor(text: string, onMember: OnMember | undefined) {
+  constructor(text: string, sink: MemberSink | undefined) {
     this.#text = text;
-    this.#onMember = onMember;
+    this.#sink = sink;
   }
 
-  document(): Span {
+  document(): number {
     this.#space();
     const start = this.#at;
-    this.#value("envelope");
-    const end = this.#at;
+    this.#value(ENVELOPE);
     this.#space();
     if (this.#at < this.#text.length) throw new NotJson(`unexpected text at offset ${this.#at}`);
-    return { start, end };
+    return start;
   }
 
   #value(level: Level): void {
@@ -133,7 +140,7 @@ class Scanner {
   }
 
   #object(level: Level): void {
-    const reported = level === "data" ? undefined : this.#onMember;
+    const isData = level.name === undefined;
     const names = new Names();
     this.#enter();
     if (this.#take(CLOSE_OBJECT)) return this.#leave();
@@ -142,13 +149,13 @@ class Scanner {
       const name = this.#name();
       if (++this.#members > MAX_MEMBERS) throw new Ambiguous(`more than ${MAX_MEMBERS} members`);
       if (!names.add(name)) throw new Ambiguous(`the member ${quoted(name)} stands twice in one object`);
-      if (level !== "data") refuseTwin(level, name);
+      if (!isData) refuseTwin(level, name);
       this.#space();
       if (!this.#take(COLON)) throw new NotJson(`expected ":" at offset ${this.#at}`);
       this.#space();
       const start = this.#at;
-      this.#value(levelOf(level, name));
-      reported?.(level, name, { start, end: this.#at });
+      this.#value(name === level.inner && level.innerLevel ? level.innerLevel : DATA);
+      if (!isData) this.#sink?.member(level.name, name, start, this.#at);
       this.#space();
     } while (this.#take(COMMA));
     if (!this.#take(CLOSE_OBJECT)) throw new NotJson(`expected "," or "}" at offset ${this.#at}`);
@@ -160,7 +167,7 @@ class Scanner {
     if (this.#take(CLOSE_ARRAY)) return this.#leave();
     do {
       this.#space();
-      this.#value("data");
+      this.#value(DATA);
       this.#space();
     } while (this.#take(COMMA));
     if (!this.#take(CLOSE_ARRAY)) throw new NotJson(`expected "," or "]" at offset ${this.#at}`);
@@ -258,19 +265,15 @@ class Names {
   }
 }
 
-function levelOf(parent: Level, name: string): Level {
-  if (parent === "envelope" && name === "params") return "params";
-  if (parent === "params" && name === "_meta") return "meta";
-  return "data";
-}
-
 /** Refuses `Method` beside what the protocol calls `method`: some readers fold case, U+017F and U+212A included. */
-function refuseTwin(level: Exclude<Level, "data">, name: string): void {
-  if ((TRUE_SPELLINGS[level] as ReadonlySet<string>).has(name)) return;
-  const folded = name.replaceAll("\u017f", "s").replaceAll("\u212a", "k").replaceAll("\0", "").toLowerCase();
-  const meant = (BY_FOLDED[level] as ReadonlyMap<string, string>).get(folded);
+function refuseTwin({ members, folded }: Level, name: string): void {
+  for (const one of members[name.length] ?? NONE) if (one === name) return;
+  const plain = name.replaceAll("\u017f", "s").replaceAll("\u212a", "k").replaceAll("\0", "").toLowerCase();
+  const meant = folded.get(plain);
   if (meant !== undefined) throw new Ambiguous(`the member ${quoted(name)} is nearly ${quoted(meant)}`);
 }
+
+const NONE: readonly string[] = [];
 
 function quoted(name: string): string {
   return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);

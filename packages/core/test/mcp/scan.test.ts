@@ -77,7 +77,7 @@ it("lets user data spell its members as it likes", () => {
 it("reports the spans of protocol members and of nothing below them", () => {
   const text = ' {"id" : 12345678901234567890 ,"params":{"name":"a\\"b","arguments":{"name":1}}} ';
   const seen: string[] = [];
-  scan(text, (level, name, { start, end }) => seen.push(`${level}.${name}=${text.slice(start, end)}`));
+  scan(text, { member: (level, name, start, end) => seen.push(`${level}.${name}=${text.slice(start, end)}`) });
   expect(seen).toEqual([
     "envelope.id=12345678901234567890",
     'params.name="a\\"b"',

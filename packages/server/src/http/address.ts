@@ -14,10 +14,12 @@ export interface Addressed {
 
 export class Addresses {
   readonly #trusted = new BlockList();
+  readonly #hasTrusted: boolean;
   readonly #publicUrl: string | undefined;
 
   constructor({ server }: ServerSettings) {
     this.#publicUrl = server.publicUrl;
+    this.#hasTrusted = server.trustedProxies.length > 0;
     for (const one of server.trustedProxies) {
       const [address = "", bits] = one.split("/");
       const family = isIP(address) === 6 ? "ipv6" : "ipv4";
@@ -28,16 +30,18 @@ export class Addresses {
   /** Reads who sent a request and to which origin. */
   of(incoming: IncomingMessage, { headers }: Admitted): Addressed {
     const peer = plainAddress(incoming.socket.remoteAddress);
+    if (!this.#hasTrusted)
+      return { address: peer, origin: this.#publicUrl ?? `http://${hostText(headers.get("host"))}` };
     const isForwarded = this.#isTrusted(peer);
     const host =
       (isForwarded ? lastOf(headers.get("x-forwarded-host")) : undefined) ?? headers.get("host") ?? "localhost";
     const scheme = (isForwarded ? lastOf(headers.get("x-forwarded-proto")) : undefined) === "https" ? "https" : "http";
-    const origin = this.#publicUrl ?? `${scheme}://${parseHost(host) ? host.toLowerCase() : "localhost"}`;
+    const origin = this.#publicUrl ?? `${scheme}://${hostText(parseHost(host) ? host : undefined)}`;
     return { address: isForwarded ? this.#firstUntrusted(headers.get("x-forwarded-for"), peer) : peer, origin };
   }
 
   #isTrusted(address: string): boolean {
-    const family = isIP(address);
+    const family = this.#hasTrusted ? isIP(address) : 0;
     return family !== 0 && this.#trusted.check(address, family === 6 ? "ipv6" : "ipv4");
   }
 
@@ -50,6 +54,10 @@ export class Addresses {
     }
     return peer;
   }
+}
+
+function hostText(host = "localhost"): string {
+  return host.toLowerCase();
 }
 
 function plainAddress(address = ""): string {

@@ -28,7 +28,8 @@ export class Metrics {
   readonly #operations: Histogram<"server" | "method" | "status">;
   readonly #refusals: Counter<"code">;
   readonly #reloads: Counter<"result">;
-  readonly #observers = new Map<string, Observer>();
+  /** By server, method and status: labels are hashed once. */
+  readonly #observers = new Map<string, Map<string, Map<number, Observer>>>();
 
   constructor(version: string, gauges: Gauges) {
     const registers = [this.#registry];
@@ -106,18 +107,22 @@ export class Metrics {
 
   /** Counts one request that reached a backend's route. `durationMs` in milliseconds. */
   operation(server: string, method: string, status: number, durationMs: number): void {
-    const key = `${server}\n${method}\n${status}`;
-    let observer = this.#observers.get(key);
+    const name = METHODS.has(method) ? method : "other";
+    const observers = this.#observersOf(server, name);
+    let observer = observers.get(status);
     if (!observer) {
-      observer = this.#operations.labels({
-        server,
-        method: METHODS.has(method) ? method : "other",
-        status: String(status),
-      });
-      // Methods are the caller's words: only the known ones make a series, and only those are kept.
-      if (METHODS.has(method)) this.#observers.set(key, observer);
+      observer = this.#operations.labels({ server, method: name, status: String(status) });
+      observers.set(status, observer);
     }
     observer.observe(durationMs / 1_000);
+  }
+
+  #observersOf(server: string, method: string): Map<number, Observer> {
+    const byMethod = this.#observers.get(server) ?? new Map<string, Map<number, Observer>>();
+    this.#observers.set(server, byMethod);
+    const byStatus = byMethod.get(method) ?? new Map<number, Observer>();
+    byMethod.set(method, byStatus);
+    return byStatus;
   }
 
   refusal(code: Code): void {

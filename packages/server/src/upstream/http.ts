@@ -1,7 +1,15 @@
 /** HTTP backends: the caller's bytes to the configured URL, the backend's bytes back, in whatever era the two ends speak. */
 import type { HttpBackend } from "@smcp/config";
 import { formatDuration, refuse, type Log, type Refusal } from "@smcp/core";
-import { openPool, relay, type RelayFailure, type RelayPlan, type Reply, type UpstreamHeaders } from "@smcp/edge";
+import {
+  Deadlines,
+  openPool,
+  relay,
+  type RelayFailure,
+  type RelayPlan,
+  type Reply,
+  type UpstreamHeaders,
+} from "@smcp/edge";
 
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import type { Outbound, Upstream } from "./upstream.ts";
@@ -11,16 +19,16 @@ const CONNECT_TIMEOUT = 10_000;
 /** Opens an HTTP backend. Nothing is connected before the first request. */
 export function httpUpstream(backend: HttpBackend, log: Log): Upstream {
   const pool = openPool(backend.url.origin, Math.min(CONNECT_TIMEOUT, backend.timeout));
-  const forwarded = new Set(backend.forwardHeaders);
+  const deadlines = new Deadlines(backend.timeout);
   const target = targetOf(backend);
   return {
     send(outbound, reply) {
       if (outbound.method === "GET") reply.isStanding = true;
-      const headers = requestHeaders(outbound.headers, forwarded, outbound.era === "modern");
+      const headers = requestHeaders(outbound.headers, backend.forwardHeaders, outbound.era === "modern");
       if (outbound.sessionId !== undefined) headers.push("mcp-session-id", outbound.sessionId);
       headers.push(...outbound.added);
       const request = { method: outbound.method, path: target(outbound), headers, body: outbound.body };
-      relay(pool, request, reply, new Plan(backend, log, reply, outbound));
+      relay(pool, request, reply, new Plan(backend, deadlines, log, reply, outbound.message?.id));
     },
     close: () => pool.destroy(),
   };
@@ -41,19 +49,20 @@ function targetOf({ url, path, stripPath }: HttpBackend): (outbound: Outbound) =
 
 /** What becomes of one backend's answer. */
 class Plan implements RelayPlan {
-  readonly headersTimeout: number;
+  readonly deadlines: Deadlines;
   readonly #backend: HttpBackend;
   readonly #log: Log;
   readonly #reply: Reply;
   readonly #id: string | undefined;
   #refusal: Refusal | undefined;
 
-  constructor(backend: HttpBackend, log: Log, reply: Reply, outbound: Outbound) {
-    this.headersTimeout = backend.timeout;
+  // oxlint-disable-next-line eslint/max-params -- one call, per request: an object would be made for nothing
+  constructor(backend: HttpBackend, deadlines: Deadlines, log: Log, reply: Reply, id: string | undefined) {
+    this.deadlines = deadlines;
     this.#backend = backend;
     this.#log = log;
     this.#reply = reply;
-    this.#id = outbound.message?.id;
+    this.#id = id;
   }
 
   head(status: number, headers: UpstreamHeaders): string[] | string {
