@@ -112,7 +112,7 @@ describe("an unchanged app on the local endpoint", () => {
     const apps = await Promise.all(
       [1, 2, 3].map(async (number) => {
         const app = new LegacyClient(INFO);
-        await app.connect(new LegacyTransport(new URL("/mcp/everything", local)) as never);
+        await app.connect(new LegacyTransport(new URL("/mcp/everything", local)));
         const { content } = await app.callTool({ name: "echo", arguments: { message: `hello ${number}` } });
         await app.close();
         return content;

@@ -54,7 +54,8 @@ export class Reply {
   #isWatched = false;
   #tail = "";
   #lastWrite = 0;
-  #blockedSince = 0;
+  #blockedSince: number | undefined;
+  #isEnded = false;
 
   constructor(incoming: IncomingMessage, outgoing: ServerResponse, heartbeat: Heartbeat, requestId: string) {
     this.requestId = requestId;
@@ -104,15 +105,16 @@ export class Reply {
 
   /** Adds to the body. False when the reader is slow: wait for {@link onceDrained}. */
   write(chunk: Uint8Array): boolean {
-    if (this.#isClosed) return true;
+    if (this.#isClosed || this.#isEnded) return true;
     (this.#queue ??= []).push(chunk);
     this.#schedule();
-    return this.#blockedSince === 0;
+    return this.#blockedSince === undefined;
   }
 
   /** Ends the body, with a last chunk if there is one. */
   end(chunk?: Uint8Array): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isEnded) return;
+    this.#isEnded = true;
     if (chunk && this.#queue) this.#queue.push(chunk);
     const rest = this.#queue ? this.#gather() : chunk;
     this.#unwatch();
@@ -127,6 +129,7 @@ export class Reply {
 
   /** A whole answer at once. */
   send(status: number, headers: string[], body: Uint8Array): void {
+    if (this.isStarted) return;
     this.start(status, [...headers, "content-length", String(body.length)]);
     this.end(body);
   }
@@ -138,6 +141,7 @@ export class Reply {
    * @param id the message's own id as raw JSON text, `undefined` when it is not known
    */
   refuse(refusal: Refusal, id?: string): void {
+    if (this.#isEnded) return;
     this.refusal ??= refusal;
     if (this.isStarted) {
       this.abort();
@@ -154,7 +158,7 @@ export class Reply {
 
   /** Calls `resume` once the reader has caught up, or never if it left. */
   onceDrained(resume: () => void): void {
-    if (this.#blockedSince === 0) resume();
+    if (this.#blockedSince === undefined) resume();
     else (this.#onDrain ??= []).push(resume);
   }
 
@@ -165,7 +169,7 @@ export class Reply {
 
   /** Called by the heartbeat about once a second. */
   beat(now: number, silence: number, writeLimit: number): void {
-    if (this.#blockedSince !== 0) {
+    if (this.#blockedSince !== undefined) {
       if (now - this.#blockedSince > writeLimit) this.abort();
     } else if (this.#isEventStream && now - this.#lastWrite >= silence && BOUNDARY.test(this.#tail)) {
       this.write(KEEP_ALIVE);
@@ -182,7 +186,7 @@ export class Reply {
   }
 
   #flush(): void {
-    if (this.#isClosed || this.#outgoing.writableEnded) return;
+    if (this.#isClosed || this.#isEnded) return;
     const chunk = this.#gather();
     if (!chunk) {
       this.#outgoing.flushHeaders();
@@ -197,11 +201,11 @@ export class Reply {
   }
 
   #block(): void {
-    if (this.#blockedSince !== 0) return;
+    if (this.#blockedSince !== undefined) return;
     this.#blockedSince = this.#heartbeat.now();
     this.#watch();
     this.#outgoing.once("drain", () => {
-      this.#blockedSince = 0;
+      this.#blockedSince = undefined;
       if (!this.#isEventStream) this.#unwatch();
       const waiting = this.#onDrain ?? [];
       this.#onDrain = undefined;
