@@ -1,4 +1,5 @@
 export { judgeBody, readBody } from "./body.ts";
+export { openTrust, type CertificateFiles, type Trust } from "./certificates.ts";
 export { Deadlines, type Deadline } from "./deadlines.ts";
 export { openGate, type Admitted, type Gate, type GateRules } from "./gate.ts";
 export { openListener, type Listener, type ListenerOptions } from "./listener.ts";
@@ -7,3 +8,4 @@ export { safeEnvironment } from "./process-environment.ts";
 export { startChild, stopAll, type Child, type ChildOptions } from "./process.ts";
 export { relay, type RelayFailure, type RelayPlan, type RelayRequest, type UpstreamHeaders } from "./relay.ts";
 export { Reply, type Ending, type ReplyHead } from "./reply.ts";
+export type { ListenerTls } from "./secure-server.ts";

@@ -1,13 +1,14 @@
 /** A listening HTTP server with every limit set: Node's defaults are for trusted networks. */
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 
 import { describeError, Failure, refuse, toWire, type Duration, type Log, type Refusal } from "@smcp/core";
 
-import { Heartbeat } from "./heartbeat.ts";
+import { Desk } from "./desk.ts";
 import { Reply } from "./reply.ts";
+import { createSecureServer, type ListenerTls } from "./secure-server.ts";
 
 export interface ListenerOptions {
   readonly host: string;
@@ -19,6 +20,8 @@ export interface ListenerOptions {
   readonly writeTimeout: Duration;
   /** Connections at once; more are closed. Default: no limit. */
   readonly maxConnections?: number;
+  /** Speak TLS with this. Absent: plain HTTP. */
+  readonly tls?: ListenerTls | undefined;
   readonly log: Log;
   /** Called for every request that Node's parser let through; throws only on a bug. */
   handle(incoming: IncomingMessage, outgoing: ServerResponse, reply: Reply): void | Promise<void>;
@@ -35,13 +38,13 @@ export interface Listener {
 const MAX_HEADER_BYTES = 16 * 1_024;
 const MAX_HEADERS = 100;
 
-/** Listens, or throws a {@link Failure} that names the address. */
+/** Listens, or throws a {@link Failure} that names the address or the certificate's file. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const heartbeat = new Heartbeat(options.writeTimeout);
+  const desk = new Desk(options.writeTimeout);
   const open = new Set<Reply>();
   const nextId = requestIds();
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse, isAwaited = false, early?: Refusal): void => {
-    const reply = new Reply(incoming, outgoing, heartbeat, nextId());
+    const reply = new Reply(incoming, outgoing, desk, nextId());
     reply.isAwaited = isAwaited;
     open.add(reply);
     reply.onClosed(() => open.delete(reply));
@@ -49,19 +52,8 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     else if (incoming.rawHeaders.length > MAX_HEADERS * 2) reply.refuse(refuse("HEADERS_TOO_LARGE"));
     else handleSafely(options, incoming, outgoing, reply);
   };
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: Math.min(options.readTimeout, 10_000) || 10_000,
-      requestTimeout: options.readTimeout,
-      connectionsCheckingInterval: 1_000,
-      keepAliveTimeout: 65_000,
-      requireHostHeader: false,
-      joinDuplicateHeaders: false,
-      noDelay: true,
-    },
-    (incoming, outgoing) => serve(incoming, outgoing),
-  );
+  const { server, release } = createFor(options);
+  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => serve(incoming, outgoing));
   // One more than allowed is let through, so that the surplus is seen instead of silently cut.
   server.maxHeadersCount = MAX_HEADERS + 1;
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
@@ -70,9 +62,35 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     serve(incoming, outgoing, false, refuse("EXPECTATION_UNKNOWN")),
   );
   server.on("clientError", answerBrokenRequest);
-  await listen(server, options.host, options.port);
+  try {
+    await listen(server, options.host, options.port);
+  } catch (error) {
+    release();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
-  return { host: options.host, port, close: (grace) => drain(server, heartbeat, open, grace) };
+  return { host: options.host, port, close: (grace) => drain({ server, release }, desk, open, grace) };
+}
+
+/** A server and what it holds besides its sockets. */
+interface Served {
+  readonly server: Server;
+  readonly release: () => void;
+}
+
+function createFor({ readTimeout, tls, log }: ListenerOptions): Served {
+  const limits: ServerOptions = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: Math.min(readTimeout, 10_000) || 10_000,
+    requestTimeout: readTimeout,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: 65_000,
+    requireHostHeader: false,
+    joinDuplicateHeaders: false,
+    noDelay: true,
+  };
+  if (tls) return createSecureServer(limits, tls, log);
+  return { server: createServer(limits), release: () => undefined };
 }
 
 /** Ids that no other process gives and that cost no random numbers: a UUID of ours whose last part counts. */
@@ -160,8 +178,13 @@ function answerBrokenRequest(
   socket.end(`HTTP/1.1 ${wire.status} \r\n${head}\r\n${wire.body}`, () => socket.destroy());
 }
 
-async function drain(server: Server, heartbeat: Heartbeat, open: ReadonlySet<Reply>, grace: Duration): Promise<void> {
-  heartbeat.isDraining = true;
+async function drain(
+  { server, release }: Served,
+  desk: Desk,
+  open: ReadonlySet<Reply>,
+  grace: Duration,
+): Promise<void> {
+  desk.isDraining = true;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   const isBusy = (): boolean => [...open].some((reply) => !reply.isStanding);
@@ -169,5 +192,6 @@ async function drain(server: Server, heartbeat: Heartbeat, open: ReadonlySet<Rep
   while (isBusy() && performance.now() < until) await wait(20);
   for (const reply of open) reply.abort();
   server.closeAllConnections();
+  release();
   await closed;
 }

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { toWire, type Refusal } from "@smcp/core";
 
-import type { Heartbeat } from "./heartbeat.ts";
+import type { Desk } from "./desk.ts";
 
 /** Status and headers on their way to the caller; hooks may change both. `headers` is a flat list of names and values. */
 export interface ReplyHead {
@@ -25,6 +25,7 @@ export interface Ending {
 
 // How long the rest of an upload is still read after an early answer, so that the caller gets to see it.
 const LINGER = 500;
+const LARGE = 16 * 1_024;
 const KEEP_ALIVE = Buffer.from(":\n\n");
 const BOUNDARY = /(?:^|\n\n|\r\r|\n\r\n|\r\r\n)$/;
 
@@ -40,12 +41,13 @@ export class Reply {
 
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
-  readonly #heartbeat: Heartbeat;
+  readonly #desk: Desk;
   // Made when first used: most answers need one hook and no queue.
   #onHead: ((head: ReplyHead) => void)[] | undefined;
   #onClosed: ((ending: Ending) => void)[] | undefined;
   #onDrain: (() => void)[] | undefined;
   #queue: Uint8Array[] | undefined;
+  #queued = 0;
   #isScheduled = false;
   #status = 0;
   #bytes = 0;
@@ -57,11 +59,11 @@ export class Reply {
   #blockedSince: number | undefined;
   #isEnded = false;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, heartbeat: Heartbeat, requestId: string) {
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, desk: Desk, requestId: string) {
     this.requestId = requestId;
     this.#incoming = incoming;
     this.#outgoing = outgoing;
-    this.#heartbeat = heartbeat;
+    this.#desk = desk;
     outgoing.on("close", () => this.#close());
   }
 
@@ -97,7 +99,7 @@ export class Reply {
     this.#outgoing.writeHead(head.status, head.headers);
     if (flush) {
       this.#isEventStream = isEventStream(head.headers);
-      this.#lastWrite = this.#heartbeat.now();
+      this.#lastWrite = this.#desk.now();
       if (this.#isEventStream) this.#watch();
       this.#schedule();
     }
@@ -106,8 +108,15 @@ export class Reply {
   /** Adds to the body. False when the reader is slow: wait for {@link onceDrained}. */
   write(chunk: Uint8Array): boolean {
     if (this.#isClosed || this.#isEnded) return true;
-    (this.#queue ??= []).push(chunk);
-    this.#schedule();
+    if (chunk.length >= LARGE) {
+      // Gains nothing by waiting for more, and would be copied for it.
+      this.#flush();
+      this.#put(chunk);
+    } else {
+      (this.#queue ??= []).push(chunk);
+      this.#queued += chunk.length;
+      this.#schedule();
+    }
     return this.#blockedSince === undefined;
   }
 
@@ -115,7 +124,10 @@ export class Reply {
   end(chunk?: Uint8Array): void {
     if (this.#isClosed || this.#isEnded) return;
     this.#isEnded = true;
-    if (chunk && this.#queue) this.#queue.push(chunk);
+    if (chunk && this.#queue) {
+      this.#queue.push(chunk);
+      this.#queued += chunk.length;
+    }
     const rest = this.#queue ? this.#gather() : chunk;
     this.#unwatch();
     if (rest) {
@@ -167,7 +179,7 @@ export class Reply {
     if (this.isAwaited) this.#outgoing.writeContinue();
   }
 
-  /** Called by the heartbeat about once a second. */
+  /** Called by the desk about once a second. */
   beat(now: number, silence: number, writeLimit: number): void {
     if (this.#blockedSince !== undefined) {
       if (now - this.#blockedSince > writeLimit) this.abort();
@@ -181,20 +193,21 @@ export class Reply {
     this.#isScheduled = true;
     process.nextTick(() => {
       this.#isScheduled = false;
-      this.#flush();
+      if (this.#isClosed || this.#isEnded) return;
+      if (this.#queue) this.#flush();
+      else if (this.#bytes === 0) this.#outgoing.flushHeaders();
     });
   }
 
   #flush(): void {
-    if (this.#isClosed || this.#isEnded) return;
     const chunk = this.#gather();
-    if (!chunk) {
-      this.#outgoing.flushHeaders();
-      return;
-    }
+    if (chunk) this.#put(chunk);
+  }
+
+  #put(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     if (this.#isEventStream) {
-      this.#lastWrite = this.#heartbeat.now();
+      this.#lastWrite = this.#desk.now();
       this.#tail = (this.#tail + Buffer.from(chunk.subarray(-4)).toString("latin1")).slice(-4);
     }
     if (!this.#outgoing.write(chunk)) this.#block();
@@ -202,7 +215,7 @@ export class Reply {
 
   #block(): void {
     if (this.#blockedSince !== undefined) return;
-    this.#blockedSince = this.#heartbeat.now();
+    this.#blockedSince = this.#desk.now();
     this.#watch();
     this.#outgoing.once("drain", () => {
       this.#blockedSince = undefined;
@@ -215,24 +228,26 @@ export class Reply {
 
   #watch(): void {
     this.#isWatched = true;
-    this.#heartbeat.add(this);
+    this.#desk.add(this);
   }
 
   #unwatch(): void {
     if (!this.#isWatched) return;
     this.#isWatched = false;
-    this.#heartbeat.remove(this);
+    this.#desk.remove(this);
   }
 
   #gather(): Uint8Array | undefined {
     const queue = this.#queue;
     if (!queue) return undefined;
+    const total = this.#queued;
     this.#queue = undefined;
-    return queue.length === 1 ? queue[0] : Buffer.concat(queue);
+    this.#queued = 0;
+    return queue.length === 1 ? queue[0] : this.#desk.slab.join(queue, total);
   }
 
   #mustClose(): boolean {
-    return this.#heartbeat.isDraining || this.#isUploadPending();
+    return this.#desk.isDraining || this.#isUploadPending();
   }
 
   #isUploadPending(): boolean {

@@ -5,7 +5,7 @@ import { connect, type AddressInfo, type Socket } from "node:net";
 import { refuse, silentLog } from "@smcp/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { Heartbeat } from "../src/heartbeat.ts";
+import { Desk } from "../src/desk.ts";
 import { openListener, type Listener } from "../src/listener.ts";
 import { Reply, type Ending } from "../src/reply.ts";
 
@@ -14,8 +14,8 @@ let server: Server;
 let sockets: Socket[];
 let onReply: (reply: Reply) => void;
 
-async function serve(heartbeat: Heartbeat): Promise<void> {
-  server = createServer((incoming, outgoing) => onReply(new Reply(incoming, outgoing, heartbeat, "id-1")));
+async function serve(desk: Desk): Promise<void> {
+  server = createServer((incoming, outgoing) => onReply(new Reply(incoming, outgoing, desk, "id-1")));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
 }
@@ -45,7 +45,7 @@ const bodyOf = (text: string): string => text.slice(text.indexOf("\r\n\r\n") + 4
 
 describe("an answer", () => {
   it("puts what is written in one turn into one chunk, and the next turn's into the next", async () => {
-    await serve(new Heartbeat(1_000));
+    await serve(new Desk(1_000));
     onReply = (reply) => {
       reply.start(200, [...STREAM], true);
       reply.write(Buffer.from("a"));
@@ -60,14 +60,14 @@ describe("an answer", () => {
   });
 
   it("sends the headers of a stream though nothing follows", async () => {
-    await serve(new Heartbeat(1_000));
+    await serve(new Desk(1_000));
     onReply = (reply) => reply.start(200, [...STREAM], true);
     const { text } = ask();
     await expect.poll(text).toMatch(/^HTTP\/1\.1 200 OK\r\ncontent-type: text\/event-stream\r\nx-request-id: id-1\r\n/);
   });
 
   it("lets hooks change its head, once, and tells how it ended, once", async () => {
-    await serve(new Heartbeat(1_000));
+    await serve(new Desk(1_000));
     const endings: Ending[] = [];
     onReply = (reply) => {
       reply.onHead((head) => {
@@ -84,7 +84,7 @@ describe("an answer", () => {
   });
 
   it("that is under way is broken off by a refusal, not ended", async () => {
-    await serve(new Heartbeat(1_000));
+    await serve(new Desk(1_000));
     const ending = Promise.withResolvers<Ending>();
     onReply = (reply) => {
       reply.onClosed(ending.resolve);
@@ -103,7 +103,7 @@ describe("an event stream that is silent", () => {
   // The clock is turned by hand; the beat itself comes once a second.
   it("gets a comment at an event boundary, and none inside an event", async () => {
     let now = 0;
-    await serve(new Heartbeat(60_000, 15_000, { now: () => now, elapsed: () => now }));
+    await serve(new Desk(60_000, 15_000, { now: () => now, elapsed: () => now }));
     const replies: Reply[] = [];
     onReply = (reply) => {
       replies.push(reply);
@@ -126,7 +126,7 @@ describe("a reader that does not read", () => {
     ["after the answer was ended", true],
   ])("is cut off %s", async (_, isEnded) => {
     let now = 0;
-    await serve(new Heartbeat(30_000, 15_000, { now: () => now, elapsed: () => now }));
+    await serve(new Desk(30_000, 15_000, { now: () => now, elapsed: () => now }));
     const ending = Promise.withResolvers<Ending>();
     const blocked = Promise.withResolvers<void>();
     const chunk = Buffer.alloc(16 << 20);
@@ -149,7 +149,7 @@ describe("a listener that closes", () => {
   let listener: Listener;
 
   async function open(handle: (incoming: IncomingMessage, reply: Reply) => void): Promise<string> {
-    await serve(new Heartbeat(1_000));
+    await serve(new Desk(1_000));
     listener = await openListener({
       host: "127.0.0.1",
       port: 0,

@@ -1,16 +1,18 @@
 /**
- * One timer for all open answers of a listener: comments on silent event streams, an end to writes that stay blocked.
- * It runs only while there is something to look after.
+ * What all answers of a listener share: one timer for comments on silent event streams and an end to writes that stay
+ * blocked, which runs only while there is something to look after; one place for memory; whether the end is near.
  */
 import { systemClock, type Clock, type Duration } from "@smcp/core";
 
 import type { Reply } from "./reply.ts";
+import { Slab } from "./slab.ts";
 
 const STEP: Duration = 1_000;
 
-export class Heartbeat {
+export class Desk {
   /** Set when the listener shuts down: answers then close their connection. */
   isDraining = false;
+  readonly slab = new Slab();
 
   readonly #clock: Clock;
   readonly #silence: Duration;
