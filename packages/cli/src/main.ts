@@ -26,6 +26,21 @@ const commands: ReadonlyMap<string, Entry> = new Map([
     },
   ],
   [
+    "config",
+    {
+      description:
+        "check, explain: what is wrong with the server's file, where a value comes from; schema: for editors",
+      load: async () => (await import("./commands/config.ts")).config,
+    },
+  ],
+  [
+    "init",
+    {
+      description: "write a commented smcp.yaml that starts as it is",
+      load: async () => (await import("./commands/init.ts")).init,
+    },
+  ],
+  [
     "demo",
     {
       description: "the whole pair on this machine, with an identity provider and real MCP servers",
@@ -35,20 +50,7 @@ const commands: ReadonlyMap<string, Entry> = new Map([
 ]);
 
 /** Commands that are settled but not built yet. */
-const LATER = [
-  "login",
-  "logout",
-  "status",
-  "doctor",
-  "init",
-  "config",
-  "policy",
-  "keys",
-  "agents",
-  "servers",
-  "audit",
-  "usage",
-];
+const LATER = ["login", "logout", "status", "doctor", "policy", "keys", "agents", "servers", "audit", "usage"];
 
 /**
  * Runs the program.

@@ -10,11 +10,15 @@ export interface CommandLine {
   readonly command: string;
   readonly description: string;
   readonly flags: readonly Flag[];
+  /** What may stand beside the flags, as the help names it: `[KEY]`. One at most. */
+  readonly word?: string;
   readonly examples?: readonly (readonly [command: string, meaning: string])[];
 }
 
 /** The flags as they were given, or a text to print instead of running. */
-export type Parsed = { readonly flags: Readonly<Record<string, string | undefined>> } | { readonly help: string };
+export type Parsed =
+  | { readonly flags: Readonly<Record<string, string | undefined>>; readonly word: string | undefined }
+  | { readonly help: string };
 
 const PARSER = {
   "camel-case-expansion": false,
@@ -32,7 +36,8 @@ const PARSER = {
  * @throws Failure with exit code 2 for a command line that cannot be understood
  */
 export async function parseFlags(line: CommandLine, args: readonly string[], columns: number): Promise<Parsed> {
-  const spelt = spell(args, line.flags, line.command);
+  const words: string[] = [];
+  const spelt = spell(args, line.flags, line.command, line.word === undefined ? undefined : words);
   const parser = configure(line).wrap(columns);
   if (spelt.includes("--help")) return { help: `${await parser.getHelp()}\n` };
   const values = (await parser.parseAsync(spelt)) as Readonly<Record<string, unknown>>;
@@ -41,13 +46,16 @@ export async function parseFlags(line: CommandLine, args: readonly string[], col
     const value = values[name];
     if (typeof value === "string" || typeof value === "boolean") flags[name] = String(value);
   }
-  return { flags };
+  if (words.length > 1) {
+    throw usageError(`the argument "${words[1]}" is one too many`, `see ${line.command} --help`);
+  }
+  return { flags, word: words[0] };
 }
 
-function configure({ command, description, flags, examples = [] }: CommandLine): Argv {
+function configure({ command, description, flags, word, examples = [] }: CommandLine): Argv {
   let parser = yargs()
     .scriptName(command)
-    .usage(`${description}\n\nUsage: $0 [flags]`)
+    .usage(`${description}\n\nUsage: $0 ${word === undefined ? "" : `${word} `}[flags]`)
     .parserConfiguration(PARSER)
     .detectLocale(false)
     .exitProcess(false)

@@ -14,13 +14,23 @@ const COMMON = new Set(["help", "version"]);
  * Rewrites the arguments after the command.
  *
  * @param command for the hints: `smcp client`
+ * @param words takes the arguments that are no flags; left out, there may be none
  * @throws Failure with exit code 2 for an unknown flag, a missing value or an argument that is no flag
  */
-export function spell(args: readonly string[], flags: readonly Flag[], command: string): string[] {
+export function spell(
+  args: readonly string[],
+  flags: readonly Flag[],
+  command: string,
+  words?: { push(word: string): unknown },
+): string[] {
   const names = new Map(flags.map((flag) => [flag.name, flag]));
   const found = new Map<string, string>();
   const rest = [...args];
   for (let one = rest.shift(); one !== undefined; one = rest.shift()) {
+    if (words && !one.startsWith("-")) {
+      words.push(one);
+      continue;
+    }
     if (!one.startsWith("-") || one === "-" || one === "--") throw unexpected(one, command);
     const { flag, name, value } = split(one, flags, names, command);
     if (!flag) found.set(name, "true");

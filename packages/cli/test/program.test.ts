@@ -43,7 +43,7 @@ describe("the program", () => {
   });
 
   test.each([
-    [[], "smcp: no command is given\nhint: one of client, server, demo; see smcp --help\n"],
+    [[], "smcp: no command is given\nhint: one of client, server, config, init, demo; see smcp --help\n"],
     [["srver"], 'smcp: the command "srver" is not known\nhint: did you mean "server"? see smcp --help\n'],
     [["--check"], 'smcp: the flag "--check" is not known here\nhint: flags come after a command; see smcp --help\n'],
     [

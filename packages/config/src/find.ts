@@ -29,13 +29,15 @@ export function serverPlaces(env: Readonly<Record<string, string | undefined>>):
 /**
  * Reads the first of some files that exists.
  *
+ * @param otherwise what counts when there is none
  * @throws Failure with exit code 2 when there is none, or when it cannot be read
  */
-export function readFirst(places: readonly string[], cwd: string): FileText {
+export function readFirst(places: readonly string[], cwd: string, otherwise?: FileText): FileText {
   for (const file of places) {
     const text = readText(file, cwd);
     if (text !== undefined) return { file, text };
   }
+  if (otherwise) return otherwise;
   const looked = places.map((one) => `"${one}"`).join(", ");
   if (places.length === 1) {
     throw new Failure(

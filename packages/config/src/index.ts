@@ -1,8 +1,17 @@
 export { CLIENT_PREFIX, clientFlags } from "./client-flags.ts";
 export { type ClientSource, loadClientSettings, type LoadedClient } from "./client-load.ts";
 export type { ClientSettings, ClientSignIn } from "./client-settings.ts";
+export { type Explained, explain, type Explanation } from "./explain.ts";
 export { type Environment, type Flag, type FlagValues, type Given, resolveFlags, variablesOf } from "./flags.ts";
-export { loadServerSettings, type LoadedServer, readServerSettings, type ServerSource } from "./load.ts";
+export { serverJsonSchema } from "./json-schema.ts";
+export {
+  type Checked,
+  checkServerFile,
+  loadServerSettings,
+  type LoadedServer,
+  readServerSettings,
+  type ServerSource,
+} from "./load.ts";
 export { nearestOf } from "./nearest.ts";
 export { SERVER_PREFIX, SERVER_VARIABLES } from "./overrides.ts";
 export { ConfigInvalid, formatProblem, type Path, type Problem } from "./problem.ts";
@@ -18,3 +27,5 @@ export type {
   StdioBackend,
 } from "./settings.ts";
 export { refuseUnbuilt, type Unbuilt } from "./unbuilt.ts";
+export { serverFlags } from "./server-flags.ts";
+export { starterFile } from "./starter.ts";

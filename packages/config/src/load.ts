@@ -104,7 +104,7 @@ export function gather(text: string, { path: file, env, cwd }: NamedSource): Gat
 }
 
 /** Everything that is wrong with what was gathered, and the value when nothing is. */
-export function judge(
+function judge(
   { tree, values }: Gathered,
   mode: "none" | "oidc" | undefined,
 ): { readonly value?: ServerFile | undefined; readonly problems: readonly Problem[] } {
@@ -151,4 +151,27 @@ function names({ api_keys: keys, agents, roles, policies }: ServerFile): LoadedS
     agents: agents.map((one) => one.name),
     roles: [...new Set([...Object.keys(roles ?? {}), ...fromPolicies])],
   };
+}
+
+/** What a check of the server's file found. */
+export interface Checked {
+  readonly file: string;
+  readonly problems: readonly Problem[];
+  readonly unbuilt: readonly Unbuilt[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Checks the server's configuration and tells everything there is to tell of it.
+ *
+ * @throws Failure with exit code 2 when there is no file to read
+ */
+export function checkServerFile(source: ServerSource): Checked {
+  try {
+    const { file, unbuilt, settings } = loadServerSettings(source);
+    return { file, problems: [], unbuilt, warnings: settings.warnings };
+  } catch (error) {
+    if (!(error instanceof ConfigInvalid)) throw error;
+    return { file: error.file, problems: error.problems, unbuilt: [], warnings: [] };
+  }
 }

@@ -48,6 +48,7 @@ export function override(schema: z.ZodType, resolved: Resolved, env: Environment
   const variables = new Map<string, string>();
   const warnings: string[] = [];
   for (const leaf of isRecord(root) ? leavesOf(schema, root) : []) {
+    if (leaf.holds === "none") continue;
     const variable = variableOf(leaf.path);
     const text = Object.hasOwn(env, variable) ? env[variable] : undefined;
     if (text === undefined || !isSet(variable, text)) continue;
@@ -83,8 +84,8 @@ function isBare(text: string): boolean {
   return /^\d{1,15}(?:\.\d{1,15})?$/.test(text);
 }
 
-function valueOf({ found, isList }: Leaf, text: string): unknown {
-  if (isList)
+function valueOf({ found, holds }: Leaf, text: string): unknown {
+  if (holds === "list")
     return text
       .split(",")
       .map((one) => one.trim())

@@ -27,6 +27,8 @@ const MAX_PRINTED = 100;
 
 /** A configuration that cannot be used: exit code 2, with every problem found. */
 export class ConfigInvalid extends Failure {
+  /** The file's name as it was given or found. */
+  readonly file: string;
   readonly problems: readonly Problem[];
 
   constructor(file: string, problems: readonly Problem[], hint = "mend it, then look at it with: smcp server --check") {
@@ -35,6 +37,7 @@ export class ConfigInvalid extends Failure {
     const lines = sorted.slice(0, MAX_PRINTED).map((one) => `\n  ${formatProblem(file, one)}`);
     if (sorted.length > MAX_PRINTED) lines.push(`\n  and ${sorted.length - MAX_PRINTED} more`);
     super(`"${file}" has ${count}${lines.join("")}`, hint, 2);
+    this.file = file;
     this.problems = sorted;
   }
 }

@@ -66,6 +66,15 @@ const rows: readonly Row[] = [
   ...backendRows(["servers", "*"]),
 ];
 
+/** How much of a key is not built yet, where something is not: all of it, or all but one value. */
+export function unbuiltPart(path: Path): "whole" | "part" | undefined {
+  const row = rows.find(({ path: own }) =>
+    own.every((part, i) => i < path.length && (part === "*" || part === path[i])),
+  );
+  if (!row) return undefined;
+  return row.asks === undefined || row.asks === isAnything || row.asks === isEnabled ? "whole" : "part";
+}
+
 /** Everything in a file that is not built yet, in the file's order. */
 export function findUnbuilt(root: unknown, places: Places, variables: ReadonlyMap<string, string>): Unbuilt[] {
   const found: Unbuilt[] = [];

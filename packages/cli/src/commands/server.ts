@@ -1,12 +1,12 @@
 /** `smcp server`: load, say what will run, run it. */
 import { resolve } from "node:path";
 import {
-  type Flag,
   loadServerSettings,
   refuseUnbuilt,
   resolveFlags,
   SERVER_PREFIX,
   SERVER_VARIABLES,
+  serverFlags,
 } from "@smcp/config";
 import type { RunningServer } from "@smcp/server";
 import type { Command, Context } from "../context.ts";
@@ -19,37 +19,10 @@ import { runUntilStopped } from "../run.ts";
 import { version } from "../version.ts";
 import { watchFile } from "../watch-file.ts";
 
-const flags: readonly Flag[] = [
-  {
-    name: "config",
-    kind: "string",
-    alias: "c",
-    description: "YAML or JSON file; left out: configs/proxy-server.yml, smcp.yaml, then the user's and the system's",
-  },
-  { name: "log-level", kind: "string", alias: "l", description: "debug, info, warn or error", fallback: "info" },
-  {
-    name: "log-format",
-    kind: "string",
-    alias: "f",
-    description: "how log lines look",
-    fallback: "text",
-    values: ["text", "json"],
-  },
-  { name: "auth-mode", kind: "string", description: "instead of the file's auth.mode", values: ["none", "oidc"] },
-  {
-    name: "output",
-    kind: "string",
-    description: "how --check prints",
-    fallback: "text",
-    values: ["text", "json"],
-  },
-  { name: "check", kind: "switch", description: "load everything, connect to nothing, print what would run, exit" },
-];
-
 const line = {
   command: "smcp server",
   description: "The cluster side: validates, routes, relays",
-  flags,
+  flags: serverFlags,
   examples: [
     ["smcp server -c smcp.yaml --check", "say what would run"],
     ["smcp server -c smcp.yaml -f json", "run, with a log for machines"],
@@ -60,7 +33,7 @@ export const server: Command = {
   async run(args, { env, cwd, stdout, stderr }) {
     const parsed = await parseFlags(line, args, columnsOf(stdout));
     if ("help" in parsed) return print(stdout, parsed.help);
-    const { values } = resolveFlags(flags, { flags: parsed.flags, env: flagsOf(env), prefix: SERVER_PREFIX });
+    const { values } = resolveFlags(serverFlags, { flags: parsed.flags, env: flagsOf(env), prefix: SERVER_PREFIX });
     const text = (name: string): string | undefined => values.get(name) as string | undefined;
     const authMode = text("auth-mode") as "none" | "oidc" | undefined;
     const load = (path = text("config")) => loadServerSettings({ path, env, cwd, flags: { authMode } });
