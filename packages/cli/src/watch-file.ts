@@ -19,28 +19,29 @@ const DEFAULT_TIMES: WatchTimes = { settle: 150, poll: 2_000 };
 /** Calls `onChange` after each change, until disposed. A file that is gone is waited for. */
 export function watchFile(file: string, onChange: () => void, times: WatchTimes = DEFAULT_TIMES): Disposable {
   let known = stateOf(file);
-  let settling: NodeJS.Timeout | undefined;
+  let seen = known;
+  let timer: NodeJS.Timeout | undefined;
+  // However much happens in the folder, the file is looked at once per `settle`.
   const look = (): void => {
-    if (settling || stateOf(file) === known) return;
-    settle(stateOf(file));
+    timer ??= setTimeout(check, times.settle).unref();
   };
-  const settle = (seen: string): void => {
-    settling = setTimeout(() => {
-      settling = undefined;
-      const now = stateOf(file);
-      if (now !== seen) settle(now);
-      else if (now !== GONE && now !== known) {
-        known = now;
-        onChange();
-      }
-    }, times.settle).unref();
+  const check = (): void => {
+    timer = undefined;
+    const now = stateOf(file);
+    const isSettled = now === seen;
+    seen = now;
+    if (!isSettled) look();
+    else if (now !== GONE && now !== known) {
+      known = now;
+      onChange();
+    }
   };
   // The folder and not the file: a watch of the file would stay with the one that was replaced.
   const watcher = watchFolder(dirname(file), look);
   const polling = setInterval(look, times.poll).unref();
   return {
     [Symbol.dispose]() {
-      clearTimeout(settling);
+      clearTimeout(timer);
       clearInterval(polling);
       watcher?.close();
     },

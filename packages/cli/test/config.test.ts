@@ -113,6 +113,52 @@ describe("smcp config explain", () => {
   });
 });
 
+test("a marker in every secret is in no output, whether the file is right or wrong", async () => {
+  const MARKER = "hunter2-0123456789";
+  const secrets = `server: { session_key: ${MARKER}1 }
+servers:
+  a: { url: "http://127.0.0.1:1/mcp?key=${MARKER}2", credentials: { headers: { Authorization: "Bearer ${MARKER}3" } } }
+  b: { command: npx, env: { TOKEN: ${MARKER}4 } }
+  c: { url: "\${env:URL}" }
+api_keys: [{ name: a, key: ${MARKER}5, role: eng }, { name: b, key_hash: ${MARKER}6, role: eng }]
+agents: [{ name: c, key: "\${KEY}", role: eng }]
+roles: { eng: {} }
+oidc: { issuers: [{ issuer: "https://a.example", introspection: { client_id: x, client_secret: ${MARKER}7 } }] }
+sso: { issuer: "https://a.example", client_id: x, client_secret: ${MARKER}8 }
+storage: { postgres_url: "postgres://me:${MARKER}9@db/smcp" }
+telemetry: { otlp_endpoint: "https://${MARKER}@otel.example" }
+`;
+  const env = {
+    URL: `http://127.0.0.1:1/${MARKER}`,
+    KEY: `${MARKER}-of-an-agent`,
+    SMCP_PROXY_STORAGE_REDIS_URL: `redis://:${MARKER}@cache/0`,
+  };
+  const wrong = secrets
+    .replaceAll(/: (hunter2[^ ,}\n]*)/g, ": [$1]")
+    .replaceAll(/"(\w+:\/\/[^"]*hunter2[^"]*)"/g, '{ x: "$1" }');
+  folder.write("right.yaml", secrets);
+  folder.write("wrong.yaml", wrong);
+  for (const [file, code] of [
+    ["right.yaml", 0],
+    ["wrong.yaml", 2],
+  ] as const) {
+    for (const args of [
+      ["config", "check"],
+      ["config", "check", "--output=json"],
+      ["server", "--check"],
+    ]) {
+      const ended = await folder.run([...args, "-c", file], env);
+      expect({ args, code: ended.code }).toEqual({ args, code });
+      expect(ended.stdout + ended.stderr).not.toContain("hunter2");
+    }
+    for (const output of ["text", "json"]) {
+      const { stdout, stderr } = await folder.run(["config", "explain", "-c", file, `--output=${output}`], env);
+      expect(stdout + stderr).not.toContain("hunter2");
+      expect(stdout).toContain("sso.client_secret");
+    }
+  }
+});
+
 test("smcp config schema prints the JSON Schema", async () => {
   const { code, stdout } = await folder.run(["config", "schema"]);
   expect({ code, schema: JSON.parse(stdout) }).toEqual({ code: 0, schema: serverJsonSchema() });
