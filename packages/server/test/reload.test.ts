@@ -145,6 +145,26 @@ describe("a reload", () => {
     await until(() => !isAlive(session.pid));
   });
 
+  it("drops no request of many that come while it happens again and again", async () => {
+    await using backend = await recordingBackend();
+    const version = (n: number) => ({ backends: [httpBackend("docs", backend.url, { timeout: 5_000 + n })] });
+    await using server = await start(version(0));
+    const over = new AbortController();
+    const caller = async (): Promise<Set<number>> => {
+      const seen = new Set<number>();
+      while (!over.signal.aborted) seen.add(await statusOf(server.url, "/docs"));
+      return seen;
+    };
+    const callers = Array.from({ length: 8 }, caller);
+    for (let n = 1; n <= 20; n++) {
+      const before = backend.seen.length;
+      await server.reload(version(n));
+      await until(() => backend.seen.length > before + 8);
+    }
+    over.abort();
+    for (const seen of await Promise.all(callers)) expect([...seen]).toEqual([200]);
+  });
+
   it("has keys of a new issuer before its callers are asked, and turns those of the old one away", async () => {
     await using old = await signingIssuer();
     await using fresh = await signingIssuer();
