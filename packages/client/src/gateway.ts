@@ -1,7 +1,7 @@
 /** The server as the client sees it: where it is, how long it may take, who signs in there. */
 import type { ClientSettings } from "@smcp/config";
 import { formatDuration, type Duration, type Log, type Target } from "@smcp/core";
-import { Deadlines, openPool } from "@smcp/edge";
+import { Deadlines, openPool, type Trust } from "@smcp/edge";
 import type { Pool } from "undici";
 
 import type { Metrics } from "./metrics.ts";
@@ -32,7 +32,8 @@ export interface GatewayParts {
   readonly tokens: Tokens;
   readonly metrics: Metrics;
   readonly log: Log;
-  readonly ca: readonly string[] | undefined;
+  /** Whom to trust besides the system's authorities. */
+  readonly trust: Trust | undefined;
 }
 
 /** Opens the way to the server; connects to nothing yet. */
@@ -42,7 +43,7 @@ export function openGateway(settings: ClientSettings, parts: GatewayParts): Gate
   // A little longer than the limit itself: what is slow is then told as slow, wherever it hangs.
   const connectTimeout = Math.min(timeout + 1_000, FOREVER);
   return {
-    pool: openPool(serverUrl.origin, connectTimeout, parts.ca),
+    pool: openPool(serverUrl.origin, connectTimeout, parts.trust),
     origin: serverUrl.origin,
     host: serverUrl.host,
     base: serverUrl.pathname.replace(/\/+$/, ""),

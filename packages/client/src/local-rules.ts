@@ -7,12 +7,12 @@ const OWN_NAMES: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]
 /**
  * The gate's rules.
  *
- * @param own the address listened on: `Host` must be a loopback name with its port, or the address itself
+ * @param own the address listened on, and the port that a `Host` without one means: `Host` must be a loopback name with its port, or the address itself
  * @param allowHosts further values of `Host`; one without a port means our port, or none
  * @param allowOrigins values of `Origin`, compared as they are
  */
 export function localRules(
-  own: { readonly host: string; readonly port: number },
+  own: { readonly host: string; readonly port: number; readonly defaultPort: number },
   allowHosts: readonly string[],
   allowOrigins: readonly string[],
 ): GateRules {
@@ -24,8 +24,7 @@ export function localRules(
     refusesCrossSite: true,
     badHost: "HOST_FORBIDDEN",
     isHostAllowed: ({ name, port }: Host) => {
-      // A Host without a port means the port that HTTP has by default.
-      if (isOwnName(name) && (port ?? 80) === own.port) return true;
+      if (isOwnName(name) && (port ?? own.defaultPort) === own.port) return true;
       return allowed.some((one) =>
         one.port === undefined
           ? one.name === name && (port ?? own.port) === own.port

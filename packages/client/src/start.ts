@@ -3,7 +3,7 @@ import type { Readable, Writable } from "node:stream";
 
 import type { ClientSettings } from "@smcp/config";
 import type { Log } from "@smcp/core";
-import { openGate } from "@smcp/edge";
+import { openGate, openTrust, type Trust } from "@smcp/edge";
 
 import { openGateway, type Gateway } from "./gateway.ts";
 import { localRules } from "./local-rules.ts";
@@ -12,7 +12,6 @@ import { Metrics } from "./metrics.ts";
 import { serve, type ServeRules } from "./serve.ts";
 import { startBridge } from "./stdio/bridge.ts";
 import { chooseTokens } from "./tokens/choose.ts";
-import { readTrust } from "./trust.ts";
 
 /** A running client. */
 export interface Client {
@@ -39,10 +38,14 @@ const MAX_CONNECTIONS = 1_024;
  * @throws {Failure} for settings that cannot be used (2) or an address that is taken (1)
  */
 export async function startClient(settings: ClientSettings, log: Log, io?: ClientStreams): Promise<Client> {
-  const ca = await readTrust(settings.caFile);
+  const trust = trustOf(settings, log);
   const metrics = new Metrics();
-  const tokens = chooseTokens(settings, { log, ca, attempted: (refusal) => metrics.refresh(refusal === undefined) });
-  const gateway = openGateway(settings, { tokens, metrics, log, ca });
+  const tokens = chooseTokens(settings, {
+    log,
+    trust,
+    attempted: (refusal) => metrics.refresh(refusal === undefined),
+  });
+  const gateway = openGateway(settings, { tokens, metrics, log, trust });
   if (settings.stdioPath === undefined) return listen(settings, gateway);
   if (!io) throw new TypeError("a client on stdio needs its streams");
   return startBridge(gateway, {
@@ -53,6 +56,10 @@ export async function startClient(settings: ClientSettings, log: Log, io?: Clien
   });
 }
 
+function trustOf({ caFile }: ClientSettings, log: Log): Trust | undefined {
+  return caFile === undefined ? undefined : openTrust({ caFile, isCaExtra: true, named: "--ca-file" }, log);
+}
+
 async function listen(settings: ClientSettings, gateway: Gateway): Promise<Client> {
   const rules = rulesAtPort(settings);
   const listeners = await openLoopback({
@@ -61,6 +68,7 @@ async function listen(settings: ClientSettings, gateway: Gateway): Promise<Clien
     readTimeout: settings.readTimeout,
     writeTimeout: settings.writeTimeout,
     maxConnections: MAX_CONNECTIONS,
+    tls: settings.tls && { ...settings.tls, named: "--tls-cert and --tls-key" },
     log: gateway.log,
     // The port is asked of the socket: a free one is known only once it is listened on.
     handle: (incoming, _, reply) => serve(gateway, rules(incoming.socket.localPort ?? 0), incoming, reply),
@@ -72,17 +80,17 @@ async function listen(settings: ClientSettings, gateway: Gateway): Promise<Clien
     resolve();
   };
   let closing: Promise<void> | undefined;
-  const url = `http://${settings.host}:${listeners[0]?.port}`;
+  const url = `${settings.tls ? "https" : "http"}://${settings.host}:${listeners[0]?.port}`;
   return { url, done, close: () => (closing ??= close()) };
 }
 
 function rulesAtPort(settings: ClientSettings): (port: number) => ServeRules {
-  const { host, allowHosts, allowOrigins, maxBody, metrics } = settings;
+  const { host, allowHosts, allowOrigins, maxBody, metrics, tls } = settings;
   const metricsPath = metrics.enabled ? metrics.path : undefined;
   let last: { readonly port: number; readonly rules: ServeRules } | undefined;
   return (port) => {
     if (last?.port !== port) {
-      const gate = openGate(localRules({ host, port }, allowHosts, allowOrigins));
+      const gate = openGate(localRules({ host, port, defaultPort: tls ? 443 : 80 }, allowHosts, allowOrigins));
       last = { port, rules: { gate, maxBody, metricsPath } };
     }
     return last.rules;

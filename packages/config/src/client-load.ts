@@ -58,12 +58,18 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
     allowOrigins: read.list("allow-origin").map((one) => allowedOrigin(one, read)),
     maxBody: read.number("max-body"),
     metrics: { enabled: read.isOn("metrics"), path: read.path("metrics-path") ?? "/metrics" },
+    ...optional("tls", localTls(read)),
     ...optional("caFile", read.file("ca-file")),
   };
   return {
     settings: freeze(settings),
     log: { level: read.text("log-level") ?? "info", format: read.text("log-format") === "json" ? "json" : "text" },
-    warnings: [...unknownVariables(clientFlags, env, CLIENT_PREFIX), ...exposed(found), ...unencrypted(settings)],
+    warnings: [
+      ...unknownVariables(clientFlags, env, CLIENT_PREFIX),
+      ...exposed(found),
+      ...unencrypted(settings),
+      ...idleTls(found),
+    ],
   };
 }
 
@@ -207,6 +213,15 @@ function clientSecret(read: Values): Secret | undefined {
   return secret === undefined ? undefined : new Secret(secret);
 }
 
+function localTls(read: Values): ClientSettings["tls"] {
+  if (!read.isOn("tls")) return undefined;
+  const certFile = read.file("tls-cert");
+  const keyFile = read.file("tls-key");
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  const missing = [...(certFile === undefined ? ["--tls-cert"] : []), ...(keyFile === undefined ? ["--tls-key"] : [])];
+  throw new Failure(`"--tls" needs ${missing.join(" and ")}`, "name the certificate and its key, in PEM files", 2);
+}
+
 function hostValue(text: string, read: Values): string {
   return parseHost(text)
     ? text.toLowerCase()
@@ -223,6 +238,12 @@ function allowedOrigin(text: string, read: Values): string {
 function exposed({ origins }: FlagValues): string[] {
   if (origins.get("oidc-client-secret") !== "--oidc-client-secret") return [];
   return ['"--oidc-client-secret" can be read by other users of this machine: use --oidc-client-secret-file'];
+}
+
+function idleTls({ values, origins }: FlagValues): string[] {
+  if (values.get("tls") === true) return [];
+  const idle = ["tls-cert", "tls-key"].flatMap((name) => origins.get(name) ?? []);
+  return idle.map((one) => `"${one}" does nothing without --tls: the local listener speaks plain http`);
 }
 
 function unencrypted({ serverUrl, authMode }: ClientSettings): string[] {

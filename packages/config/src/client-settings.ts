@@ -42,6 +42,8 @@ export interface ClientSettings {
   readonly allowOrigins: readonly string[];
   readonly maxBody: Bytes;
   readonly metrics: { readonly enabled: boolean; readonly path: string };
+  /** The local listener speaks TLS with this certificate and key, in PEM. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** Extra roots for the server and the issuer. */
   readonly caFile?: string;
 }

@@ -159,7 +159,6 @@ test("an address that others can reach is refused", () => {
 describe("what is not built yet", () => {
   test.each([
     [{ listen: "unix:/x" }, '"--listen" is'],
-    [{ tls: "true" }, '"--tls" is'],
     [{ "oidc-flow": "device" }, '"--oidc-flow=device" is'],
     [{ dpop: "on", "token-file": "x" }, '"--token-file", "--dpop=on" are'],
     [{ "token-store": "keyring" }, '"--token-store=keyring" is'],
@@ -170,14 +169,40 @@ describe("what is not built yet", () => {
   });
 
   test("is refused from a variable too", () => {
-    expect(() => load(SERVER, { SMCP_CLIENT_TLS: "1" })).toThrow(
-      failure('"SMCP_CLIENT_TLS" is not built yet in this version'),
+    expect(() => load(SERVER, { SMCP_CLIENT_REQUIRE_PEER_UID: "1" })).toThrow(
+      failure('"SMCP_CLIENT_REQUIRE_PEER_UID" is not built yet in this version'),
     );
   });
 
   test("but its default may be written out", () => {
     const flags = { tls: "false", dpop: "off", profile: "default", "token-store": "memory", open: "false" };
     expect(() => load({ ...SERVER, ...flags, "oidc-flow": "client-credentials" })).not.toThrow();
+  });
+});
+
+describe("TLS at the local listener", () => {
+  test("has its files beside the working directory", () => {
+    const { settings, warnings } = load({ ...SERVER, tls: "true", "tls-cert": "cert.pem", "tls-key": "/k/key.pem" });
+    expect(settings.tls).toEqual({ certFile: join(cwd, "cert.pem"), keyFile: "/k/key.pem" });
+    expect(warnings).toEqual([]);
+  });
+
+  test.each([
+    [{}, '"--tls" needs --tls-cert and --tls-key'],
+    [{ "tls-cert": "cert.pem" }, '"--tls" needs --tls-key'],
+    [{ "tls-key": "key.pem" }, '"--tls" needs --tls-cert'],
+  ])("with %j alone names what is missing", (flags, message) => {
+    const hint = "name the certificate and its key, in PEM files";
+    expect(() => load({ ...SERVER, tls: "true", ...flags })).toThrow(failure(message, hint));
+  });
+
+  test("is off without --tls, and a certificate that does nothing is told", () => {
+    const { settings, warnings } = load({ ...SERVER, "tls-cert": "cert.pem" }, { SMCP_CLIENT_TLS_KEY: "key.pem" });
+    expect(settings).not.toHaveProperty("tls");
+    expect(warnings).toEqual([
+      '"--tls-cert" does nothing without --tls: the local listener speaks plain http',
+      '"SMCP_CLIENT_TLS_KEY" does nothing without --tls: the local listener speaks plain http',
+    ]);
   });
 });
 

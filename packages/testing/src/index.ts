@@ -1,4 +1,5 @@
 export { echo, recordingBackend, type Answer, type RecordingBackend, type Seen } from "./backend.ts";
+export { certificateAuthority, type Authority, type Certified } from "./certificates.ts";
 export { collectLog, type CollectedLine } from "./log.ts";
 export { sendRaw, type RawAnswer } from "./raw.ts";
 export {

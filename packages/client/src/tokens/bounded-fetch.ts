@@ -3,7 +3,7 @@
  * reader of them needs of the answer's headers.
  */
 import type { Bytes, Duration } from "@smcp/core";
-import { openPool } from "@smcp/edge";
+import { openPool, type Trust } from "@smcp/edge";
 
 const MAX_DOCUMENT: Bytes = 256 * 1_024;
 const KEPT = ["content-type", "date", "retry-after"];
@@ -24,12 +24,12 @@ export type BoundedFetch = (url: string, options?: FetchOptions) => Promise<Resp
  * Builds the fetcher.
  *
  * @param timeout for connecting; the whole request is bounded by its signal, or by the same time where it has none
- * @param ca certificates to trust instead of the system's, in PEM
+ * @param trust whom to trust besides the system's authorities
  */
-export function boundedFetch(timeout: Duration, ca?: readonly string[]): BoundedFetch {
+export function boundedFetch(timeout: Duration, trust?: Trust): BoundedFetch {
   return async (url, options = {}) => {
     // One connection for one document: a kept one would hold the program up at its end.
-    const pool = openPool(new URL(url).origin, timeout, ca);
+    const pool = openPool(new URL(url).origin, timeout, trust);
     try {
       const { statusCode, headers, body } = await pool.request({
         path: pathOf(url),

@@ -1,6 +1,7 @@
 /** Which way to sign in the settings ask for. */
 import { Failure, isLoopbackName, systemClock, type Clock, type Log, type Refusal } from "@smcp/core";
 import type { ClientSettings, ClientSignIn } from "@smcp/config";
+import type { Trust } from "@smcp/edge";
 
 import { boundedFetch, type BoundedFetch } from "./bounded-fetch.ts";
 import { clientCredentials } from "./client-credentials.ts";
@@ -14,7 +15,7 @@ import type { Tokens } from "./tokens.ts";
 /** What a sign-in uses of its surroundings. */
 export interface SignInParts {
   readonly log: Log;
-  readonly ca: readonly string[] | undefined;
+  readonly trust: Trust | undefined;
   readonly clock?: Clock;
   /** Called after every token request. */
   attempted(refusal: Refusal | undefined): void;
@@ -28,7 +29,7 @@ export interface SignInParts {
 export function chooseTokens(settings: ClientSettings, parts: SignInParts): Tokens {
   const { authMode, oidc, serverUrl } = settings;
   if (authMode === "none") return noTokens(serverUrl.host);
-  const fetch = boundedFetch(ISSUER_TIMEOUT, parts.ca);
+  const fetch = boundedFetch(ISSUER_TIMEOUT, parts.trust);
   const isMachine = oidc.flow === "client-credentials" || (oidc.flow === "auto" && oidc.clientSecret !== undefined);
   if (isMachine) return machineTokens(settings, fetch, parts);
   if (oidc.flow !== "auto") {
