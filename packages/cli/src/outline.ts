@@ -13,11 +13,11 @@ export interface Printed {
  * @param url the address as it listens; left out, as it would
  */
 export function outline({ settings, unbuilt, file, callers }: LoadedServer, url?: string): Printed {
-  const { host, port } = settings.server;
+  const { host, port, tls } = settings.server;
   const shown = host.includes(":") ? `[${host}]` : host;
   const lines: [string, string][] = [
     ["configuration", file],
-    ["address", url ?? `http://${shown}:${port}`],
+    ["address", url ?? `${tls ? "https" : "http"}://${shown}:${port}`],
     ["authentication", settings.auth.mode === "oidc" ? "required" : "none"],
     ["backends", list(settings.backends.map(describeBackend))],
     ["api keys", list(callers.keys)],
@@ -45,6 +45,7 @@ export function outlineJson({ settings, unbuilt, file, callers }: LoadedServer):
     configuration: file,
     host: settings.server.host,
     port: settings.server.port,
+    tls: settings.server.tls !== undefined,
     authentication: settings.auth.mode === "oidc" ? "required" : "none",
     backends: settings.backends.map(({ id, name, kind, path }) => ({ id, name, transport: kind, path })),
     api_keys: callers.keys,

@@ -4,6 +4,7 @@
  */
 import { checkBackends } from "./check-backends.ts";
 import { checkCallers, checkIssuers, checkMode, checkRoles } from "./check-callers.ts";
+import { checkTls } from "./check-tls.ts";
 import type { Finding } from "./finding.ts";
 import { valueAt } from "./untyped.ts";
 
@@ -11,6 +12,7 @@ import { valueAt } from "./untyped.ts";
 export function checkRules(root: unknown, mode: string | undefined): Finding[] {
   return [
     ...checkListen(root),
+    ...checkTls(root),
     ...checkBackends(root),
     ...checkMode(root, mode),
     ...checkIssuers(root),

@@ -14,6 +14,7 @@ import type {
   ListenSettings,
   ServerSettings,
   StdioBackend,
+  TlsSettings,
 } from "./settings.ts";
 
 /** What the file alone does not say. */
@@ -29,11 +30,12 @@ export interface Setting {
 /** Builds the settings; everything in them is frozen. */
 export function normalise(file: ServerFile, setting: Setting): ServerSettings {
   const server = listenSettings(file, setting);
+  const { cwd } = setting;
   const settings: ServerSettings = {
     server,
     auth: { mode: setting.mode },
-    backends: backends(file, setting.cwd),
-    issuers: file.oidc.issuers.map((one) => issuer(one, file)),
+    backends: backends(file, cwd),
+    issuers: file.oidc.issuers.map((one) => issuer(one, file, cwd)),
     metrics: { enabled: file.metrics.enabled, path: file.metrics.path },
     client: {
       ...(file.client?.client_id !== undefined && { clientId: file.client.client_id }),
@@ -44,7 +46,7 @@ export function normalise(file: ServerFile, setting: Setting): ServerSettings {
   return freeze(settings);
 }
 
-function listenSettings(file: ServerFile, { mode, isModeGiven }: Setting): ListenSettings {
+function listenSettings(file: ServerFile, { cwd, mode, isModeGiven }: Setting): ListenSettings {
   const { server, listen } = file;
   const written = bare(listen === undefined ? (server.host ?? "") : listenHost(listen));
   const fallback = mode === "none" && !isModeGiven ? "127.0.0.1" : "0.0.0.0";
@@ -61,7 +63,21 @@ function listenSettings(file: ServerFile, { mode, isModeGiven }: Setting): Liste
     allowedOrigins: server.allowed_origins,
     allowedHosts: server.allowed_hosts,
     ...(server.session_key !== undefined && { sessionKey: new Secret(server.session_key) }),
+    ...(file.tls.enabled && { tls: tlsSettings(file, cwd) }),
   };
+}
+
+function tlsSettings({ tls }: ServerFile, cwd: string): TlsSettings {
+  return {
+    certFile: resolve(cwd, tls.cert_file),
+    keyFile: resolve(cwd, tls.key_file),
+    ...fileAt("clientCaFile", tls.client_ca_file, cwd),
+    clientAuth: tls.client_auth ?? "require",
+  };
+}
+
+function fileAt<K extends string>(key: K, file: string | undefined, cwd: string): { readonly [P in K]?: string } {
+  return (file === undefined ? {} : { [key]: resolve(cwd, file) }) as { readonly [P in K]?: string };
 }
 
 type BackendFile = ServerFile["mcp"]["backends"][number] | ServerFile["servers"][string];
@@ -73,16 +89,23 @@ function backends(file: ServerFile, cwd: string): Backend[] {
     const timeout = one.timeout ?? file.mcp.timeout;
     const { model, max_tokens: maxTokens } = one;
     const common = { id, name: one.name ?? id, path, stripPath: one.strip_path, timeout, model, maxTokens };
-    found.push(one.url === undefined ? stdio(common, one, cwd) : http(common, one, one.url));
+    found.push(one.url === undefined ? stdio(common, one, cwd) : http(common, { ...one, url: one.url }, cwd));
   };
   for (const one of file.mcp.backends) add(one, one.id ?? backendId(one.name ?? ""), one.path);
   for (const [id, one] of Object.entries(file.servers)) add(one, id, one.path ?? `/mcp/${id}`);
   return found;
 }
 
-function http(common: BackendCommon, one: BackendFile, address: string): HttpBackend {
-  const url = new URL(address);
-  return { ...common, kind: "http", url, sse: url.pathname.endsWith("/sse"), forwardHeaders: one.forward_headers };
+function http(common: BackendCommon, one: BackendFile & { readonly url: string }, cwd: string): HttpBackend {
+  const url = new URL(one.url);
+  const sse = url.pathname.endsWith("/sse");
+  const tls = {
+    ...fileAt("caFile", one.ca_file, cwd),
+    ...fileAt("certFile", one.client_cert_file, cwd),
+    ...fileAt("keyFile", one.client_key_file, cwd),
+  };
+  const hasTls = Object.keys(tls).length > 0;
+  return { ...common, kind: "http", url, sse, forwardHeaders: one.forward_headers, ...(hasTls && { tls }) };
 }
 
 function stdio(common: BackendCommon, one: BackendFile, cwd: string): StdioBackend {
@@ -100,7 +123,7 @@ function stdio(common: BackendCommon, one: BackendFile, cwd: string): StdioBacke
   };
 }
 
-function issuer(one: ServerFile["oidc"]["issuers"][number], { oidc }: ServerFile): Issuer {
+function issuer(one: ServerFile["oidc"]["issuers"][number], { oidc }: ServerFile, cwd: string): Issuer {
   const audiences = oidc.audience.filter((audience) => audience !== "");
   if (typeof one === "string") {
     return {
@@ -119,6 +142,7 @@ function issuer(one: ServerFile["oidc"]["issuers"][number], { oidc }: ServerFile
     audiences: one.audience?.filter((audience) => audience !== "") ?? audiences,
     algorithms: one.algorithms,
     ...(one.jwks_uri !== "" && { jwksUri: one.jwks_uri }),
+    ...fileAt("caFile", one.ca_file, cwd),
     tokenTyp: one.token_typ,
     groupsClaim: one.groups_claim,
     allowedClients: one.allowed_clients,

@@ -7,6 +7,16 @@ import type { Bytes, Duration, Secret } from "@smcp/core";
 /** Rules on a token's claims: the claim's name or dotted path, and what its value must be. */
 export type ClaimRules = ReadonlyMap<string, unknown>;
 
+/** TLS at the server itself: files in PEM, with absolute names. */
+export interface TlsSettings {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Authorities that callers' certificates must come from. Absent: callers are asked for none. */
+  readonly clientCaFile?: string;
+  /** `request` also lets in callers without a certificate. */
+  readonly clientAuth: "request" | "require";
+}
+
 /** Where and how the server listens. */
 export interface ListenSettings {
   readonly host: string;
@@ -25,6 +35,8 @@ export interface ListenSettings {
   readonly allowedOrigins: readonly string[];
   readonly allowedHosts: readonly string[];
   readonly sessionKey?: Secret;
+  /** Absent: plain HTTP. */
+  readonly tls?: TlsSettings;
 }
 
 /** What both kinds of backend have. */
@@ -47,6 +59,8 @@ export interface HttpBackend extends BackendCommon {
   readonly sse: boolean;
   /** Further request headers that pass, lower-case. */
   readonly forwardHeaders: readonly string[];
+  /** Absent: the system's authorities, and no certificate of ours. Files in PEM, with absolute names. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }
 
 /** A backend that is a child process. */
@@ -73,6 +87,8 @@ export interface Issuer {
   readonly algorithms: readonly string[];
   /** Absent: learnt by discovery. */
   readonly jwksUri?: string;
+  /** Authorities to trust for it instead of the system's: a PEM file with an absolute name. */
+  readonly caFile?: string;
   readonly tokenTyp: "compat" | "strict";
   readonly groupsClaim: string;
   /** Empty: every client of the issuer. */

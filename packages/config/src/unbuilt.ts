@@ -42,7 +42,6 @@ const backendRows = (path: Path): Row[] => [
 
 /** The one table: a row goes when its feature is built. */
 const rows: readonly Row[] = [
-  { path: ["tls", "enabled"] },
   { path: ["metrics", "listen"] },
   { path: ["api_keys"] },
   { path: ["agents"] },

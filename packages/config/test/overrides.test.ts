@@ -95,12 +95,20 @@ describe("a variable of the environment", () => {
   test("makes sections that the file has not", () => {
     const { settings, unbuilt } = load("auth: { mode: none }", {
       SMCP_PROXY_TLS_ENABLED: "t",
+      SMCP_PROXY_TLS_CERT_FILE: "cert.pem",
+      SMCP_PROXY_TLS_KEY_FILE: "key.pem",
+      SMCP_PROXY_METRICS_LISTEN: ":9",
       SMCP_PROXY_AUDIT_CHECKPOINT_INTERVAL: "5s",
       SMCP_PROXY_SERVER_PORT: "9",
     });
     expect(settings.server.port).toBe(9);
+    expect(settings.server.tls).toEqual({
+      certFile: "/work/cert.pem",
+      keyFile: "/work/key.pem",
+      clientAuth: "require",
+    });
     expect(unbuilt).toEqual([
-      { key: "tls.enabled", line: 1, variable: "SMCP_PROXY_TLS_ENABLED" },
+      { key: "metrics.listen", line: 1, variable: "SMCP_PROXY_METRICS_LISTEN" },
       { key: "audit", line: 1 },
     ]);
   });

@@ -36,7 +36,11 @@ export interface ComposeOptions {
   readonly version: string;
 }
 
-/** Builds from `settings`; what did not change is taken over from the composition `before`, with all that is open in it. */
+/**
+ * Builds from `settings`; what did not change is taken over from the composition `before`, with all that is open in it.
+ *
+ * @throws Failure when a key or a certificate in a file cannot be used
+ */
 export async function compose(
   settings: ServerSettings,
   log: Log,
@@ -59,6 +63,8 @@ export async function compose(
     callers: new Callers(validator),
     seal: key && new Seal(key),
   };
+  // Only now that nothing can fail any more: nobody would stop it.
+  if (validator !== before?.validator) validator?.start();
   const held = [...routes.map(({ upstream }) => upstream), ...(validator ? [validator] : [])];
   return { parts, journey: journey(parts), validator, sessionKey: key, bridges, held };
 }
@@ -78,9 +84,7 @@ function keyOf(
 function validatorOf({ issuers }: ServerSettings, log: Log, before: Composition | undefined): TokenValidator {
   const old = before?.validator;
   if (old && isSame(before.parts.settings.issuers, issuers)) return old;
-  const validator = new TokenValidator(issuers, systemClock, log);
-  validator.start();
-  return validator;
+  return new TokenValidator(issuers, systemClock, log);
 }
 
 function kept(backend: Backend, before: Composition | undefined): Upstream | undefined {

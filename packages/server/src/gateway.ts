@@ -17,7 +17,7 @@ import { recorder } from "./record/record.ts";
 import { Reloadable, type Handle } from "./reload.ts";
 
 export interface RunningServer {
-  /** `http://host:port` as it listens. */
+  /** `http://host:port`, or https, as it listens. */
   readonly url: string;
   /**
    * Puts other settings in the place of the present ones, whole: new requests meet them, those under way and open streams
@@ -31,6 +31,8 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+const TLS_KEYS = "tls.cert_file, tls.key_file and tls.client_ca_file";
+
 /** Starts a server, or throws a `Failure` that names what is in the way. */
 export async function startServer(
   settings: ServerSettings,
@@ -41,13 +43,14 @@ export async function startServer(
   const served = await Reloadable.open(settings, log, all, (composition, metrics) =>
     handler(composition, metrics, log),
   );
-  const { host, port, readTimeout, writeTimeout } = settings.server;
+  const { host, port, readTimeout, writeTimeout, tls: files } = settings.server;
+  const tls = files && { ...files, named: TLS_KEYS };
   try {
     const handle: Handle = (incoming, outgoing, reply) => served.handle(incoming, outgoing, reply);
-    const listener = await openListener({ host, port, readTimeout, writeTimeout, log, handle });
+    const listener = await openListener({ host, port, readTimeout, writeTimeout, tls, log, handle });
     const name = host.includes(":") ? `[${host}]` : host;
     return {
-      url: `http://${name}:${listener.port}`,
+      url: `${tls ? "https" : "http"}://${name}:${listener.port}`,
       reload: (load) => served.reload(load),
       async close() {
         await listener.close(served.settings.server.shutdownTimeout);

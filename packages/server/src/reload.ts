@@ -12,6 +12,7 @@ import type { Reply } from "@smcp/edge";
 import type { TokenValidator } from "./auth/validator.ts";
 import { compose, type ComposeOptions, type Composition } from "./compose.ts";
 import { Metrics } from "./record/metrics.ts";
+import { isSame } from "./reload-same.ts";
 import { Holdings, Visit } from "./reload-holdings.ts";
 
 /** Answers one request. */
@@ -128,6 +129,7 @@ function refuseRestart({ server: old }: ServerSettings, { server: next }: Server
   const changed = [
     ...(old.readTimeout === next.readTimeout ? [] : ['"server.read_timeout"']),
     ...(old.writeTimeout === next.writeTimeout ? [] : ['"server.write_timeout"']),
+    ...(isSame(old.tls, next.tls) ? [] : ['"tls"']),
   ];
   if (changed.length > 0) throw new Failure(`${changed.join(" and ")} cannot change while the server runs`, hint, 2);
 }

@@ -38,6 +38,15 @@ const common = {
     description: "its address; one that ends in /sse speaks the transport of 2024-11-05",
     example: "http://docs.internal/mcp",
   }),
+  ca_file: field(maybe(name()), {
+    description: "PEM file with the authorities to trust for an https url",
+    fallback: "the system's",
+    example: "/etc/smcp/backends-ca.pem",
+  }),
+  client_cert_file: field(maybe(name()), {
+    description: "PEM file with the certificate that it is shown, and its chain",
+  }),
+  client_key_file: field(maybe(name()), { description: "PEM file with that certificate's key" }),
   stdio: field(z.strictObject(command).optional(), { description: "the command of a stdio backend" }),
   timeout: field(duration(1).optional(), {
     description: "wait for response headers (http) or for the answer (stdio)",

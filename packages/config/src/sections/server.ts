@@ -1,7 +1,21 @@
 /** `listen`, `server`, `tls` and `metrics`: where and how the server is reached. */
 import { z } from "zod";
 import { field } from "../field.ts";
-import { duration, hostValue, network, onOff, origin, path, secret, size, text, whole, maybe } from "../scalars.ts";
+import {
+  duration,
+  hostValue,
+  maybe,
+  name,
+  network,
+  onOff,
+  oneOf,
+  origin,
+  path,
+  secret,
+  size,
+  text,
+  whole,
+} from "../scalars.ts";
 
 export const listen = field(
   z
@@ -60,6 +74,14 @@ export const tls = z
     enabled: field(onOff().default(false), { description: "serve https" }),
     cert_file: field(text().default(""), { description: "PEM file with the certificate and its chain" }),
     key_file: field(text().default(""), { description: "PEM file with the private key" }),
+    client_ca_file: field(maybe(name()), {
+      description: "PEM file with the authorities that callers' certificates must come from",
+      fallback: "callers are asked for no certificate",
+    }),
+    client_auth: field(oneOf(["request", "require"]).optional(), {
+      description: "whether a caller without a certificate is let in (request) or not",
+      fallback: "require with a client_ca_file",
+    }),
   })
   .prefault({});
 

@@ -63,6 +63,11 @@ const issuer = z.strictObject({
     expected: "an https URL, or nothing for discovery",
     fallback: "learnt by discovery",
   }),
+  ca_file: field(maybe(name()), {
+    description: "PEM file with the authorities to trust for it",
+    fallback: "the system's",
+    example: "/etc/smcp/idp-ca.pem",
+  }),
   token_typ: field(oneOf(["compat", "strict"]).default("compat"), {
     description: "strict accepts at+jwt alone, compat also JWT and none",
   }),

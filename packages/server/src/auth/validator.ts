@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 
 import type { Issuer } from "@smcp/config";
 import { isRefusal, refuse, type Clock, type Log, type Refusal } from "@smcp/core";
+import { openTrust } from "@smcp/edge";
 
 import { loadKeys } from "./discovery.ts";
 import { readToken, refuseByKind } from "./jwt.ts";
@@ -30,10 +31,14 @@ export class TokenValidator {
   readonly #underWay = new Map<string, Promise<VerifiedToken | Refusal>>();
   readonly #clock: Clock;
 
+  /** @throws Failure when the file of an issuer's authorities cannot be used */
   constructor(issuers: readonly Issuer[], clock: Clock, log: Log, times: KeySetTimes = DEFAULT_TIMES) {
     this.#clock = clock;
     for (const issuer of issuers) {
-      const keys = new KeySet((signal) => loadKeys(issuer, signal), clock, log, times);
+      const { caFile } = issuer;
+      const named = `ca_file of the issuer "${issuer.issuer}"`;
+      const trust = caFile === undefined ? undefined : openTrust({ caFile, named }, log);
+      const keys = new KeySet((signal) => loadKeys(issuer, { trust, signal }), clock, log, times);
       this.#trusted.set(issuer.issuer, { issuer, keys });
     }
   }

@@ -16,9 +16,11 @@ export class Addresses {
   readonly #trusted = new BlockList();
   readonly #hasTrusted: boolean;
   readonly #publicUrl: string | undefined;
+  readonly #scheme: "http" | "https";
 
   constructor({ server }: ServerSettings) {
     this.#publicUrl = server.publicUrl;
+    this.#scheme = server.tls ? "https" : "http";
     this.#hasTrusted = server.trustedProxies.length > 0;
     for (const one of server.trustedProxies) {
       const [address = "", bits] = one.split("/");
@@ -31,11 +33,12 @@ export class Addresses {
   of(incoming: IncomingMessage, { headers }: Admitted): Addressed {
     const peer = plainAddress(incoming.socket.remoteAddress);
     if (!this.#hasTrusted)
-      return { address: peer, origin: this.#publicUrl ?? `http://${hostText(headers.get("host"))}` };
+      return { address: peer, origin: this.#publicUrl ?? `${this.#scheme}://${hostText(headers.get("host"))}` };
     const isForwarded = this.#isTrusted(peer);
     const host =
       (isForwarded ? lastOf(headers.get("x-forwarded-host")) : undefined) ?? headers.get("host") ?? "localhost";
-    const scheme = (isForwarded ? lastOf(headers.get("x-forwarded-proto")) : undefined) === "https" ? "https" : "http";
+    const forwarded = isForwarded ? lastOf(headers.get("x-forwarded-proto")) : undefined;
+    const scheme = forwarded === "https" || forwarded === "http" ? forwarded : this.#scheme;
     const origin = this.#publicUrl ?? `${scheme}://${hostText(parseHost(host) ? host : undefined)}`;
     return { address: isForwarded ? this.#firstUntrusted(headers.get("x-forwarded-for"), peer) : peer, origin };
   }

@@ -4,6 +4,7 @@ import { formatDuration, refuse, type Log, type Refusal } from "@smcp/core";
 import {
   Deadlines,
   openPool,
+  openTrust,
   relay,
   type RelayFailure,
   type RelayPlan,
@@ -16,10 +17,17 @@ import type { Outbound, Upstream } from "./upstream.ts";
 
 const CONNECT_TIMEOUT = 10_000;
 
-/** Opens an HTTP backend. Nothing is connected before the first request. */
+/**
+ * Opens an HTTP backend. Nothing is connected before the first request.
+ *
+ * @throws Failure when a file of its certificates cannot be used
+ */
 export function httpUpstream(backend: HttpBackend, log: Log): Upstream {
-  const pool = openPool(backend.url.origin, Math.min(CONNECT_TIMEOUT, backend.timeout));
-  const deadlines = new Deadlines(backend.timeout);
+  const { id, timeout, tls, url } = backend;
+  const named = `ca_file, client_cert_file and client_key_file of the backend "${id}"`;
+  const trust = tls && openTrust({ ...tls, named }, log);
+  const pool = openPool(url.origin, Math.min(CONNECT_TIMEOUT, timeout), trust);
+  const deadlines = new Deadlines(timeout);
   const target = targetOf(backend);
   return {
     send(outbound, reply) {
