@@ -62,6 +62,7 @@ export async function compose(
     routes: new RouteTable(routes),
     callers: new Callers(validator),
     seal: key && new Seal(key),
+    openStreams: before?.parts.openStreams ?? { count: 0 },
   };
   // Only now that nothing can fail any more: nobody would stop it.
   if (validator !== before?.validator) validator?.start();

@@ -3,6 +3,7 @@ import type { ServerSettings } from "@smcp/config";
 import type { Callers } from "./auth/callers.ts";
 import type { RouteTable } from "./routes.ts";
 import type { Seal } from "./seal.ts";
+import type { OpenStreams } from "./stages/streams.ts";
 
 /** What a journey is built from: compiled once from the settings, never changed. */
 export interface Parts {
@@ -11,4 +12,5 @@ export interface Parts {
   readonly callers: Callers;
   /** Absent where nobody is asked who they are. */
   readonly seal: Seal | undefined;
+  readonly openStreams: OpenStreams;
 }

@@ -165,6 +165,22 @@ describe("a reload", () => {
     for (const seen of await Promise.all(callers)) expect([...seen]).toEqual([200]);
   });
 
+  it("still counts the streams that were open before", async () => {
+    await using backend = await recordingBackend((_, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" }).write("event: message\ndata: x\n\n");
+    });
+    const backends = [httpBackend("docs", backend.url)];
+    await using server = await start({ backends, server: { maxStreams: 1 } });
+    const leaving = new AbortController();
+    await caller(`${server.url}/docs`).get({}, leaving.signal);
+    await server.reload({ backends, server: { maxStreams: 1, maxBody: 1_024 } });
+    expect((await caller(`${server.url}/docs`).get()).status).toBe(429);
+    leaving.abort();
+    await backend.nextAbort();
+    await until(() => backend.aborted.length === 1);
+    expect((await caller(`${server.url}/docs`).get()).status).toBe(200);
+  });
+
   it("has keys of a new issuer before its callers are asked, and turns those of the old one away", async () => {
     await using old = await signingIssuer();
     await using fresh = await signingIssuer();

@@ -20,7 +20,7 @@ export function journey(parts: Parts) {
       // By headers alone, so that a stranger never makes us buffer a body.
       .stage(authenticate(parts.callers))
       // Strangers hold none, and a stream that is one too many is refused before the backend hears of it.
-      .stage(streams(parts.settings.server.maxStreams))
+      .stage(streams(parts.settings.server.maxStreams, parts.openStreams))
       // The one parse; what follows decides on it and sends the original bytes.
       .stage(read(parts.settings.server.maxBody))
       // After reading: which refusal a session id deserves depends on the era.
