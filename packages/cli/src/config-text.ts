@@ -35,7 +35,9 @@ export function explainText({ self, below }: Explanation): string {
   return head + lines.join("");
 }
 
-function page({ key, description, type, fallback, value, from, example, variable }: Explained): string {
+const LATER = { whole: "not built yet in this version", part: "other values are not built yet in this version" };
+
+function page({ key, description, type, fallback, value, from, example, variable, unbuilt }: Explained): string {
   const rows: [string, string | undefined][] = [
     ["type", type],
     ["default", fallback ?? "none"],
@@ -43,6 +45,7 @@ function page({ key, description, type, fallback, value, from, example, variable
     ["from", from],
     ["example", example],
     ["variable", variable],
+    ["note", unbuilt && LATER[unbuilt]],
   ];
   const lines = rows.flatMap(([name, text]) => (text === undefined ? [] : [`  ${name.padEnd(10)}${text}\n`]));
   return `${key}\n  ${description}\n\n${lines.join("")}`;

@@ -94,6 +94,15 @@ describe("smcp config explain", () => {
     });
   });
 
+  test("says what is not built yet", async () => {
+    expect((await folder.run(["config", "explain", "metering.enabled"])).stdout).toContain(
+      "  note      not built yet in this version\n",
+    );
+    expect((await folder.run(["config", "explain", "identity_forwarding.mode"])).stdout).toContain(
+      "  note      other values are not built yet in this version\n",
+    );
+  });
+
   test("is a line for each key of a section, and of everything", async () => {
     folder.write("smcp.yaml", "metrics: { path: /m }\n");
     expect((await folder.run(["config", "explain", "metrics"])).stdout).toBe(

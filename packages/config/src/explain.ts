@@ -10,6 +10,7 @@ import { nearestOf } from "./nearest.ts";
 import { originOf, variableOf } from "./overrides.ts";
 import { formatPath, type Path } from "./problem.ts";
 import { serverFile } from "./schema.ts";
+import { unbuiltPart } from "./unbuilt.ts";
 import { isRecord, valueAt } from "./untyped.ts";
 
 /** One key. */
@@ -22,6 +23,8 @@ export interface Explained extends Described {
   readonly from: string;
   /** The variable that overrides it, where there is one. */
   readonly variable?: string;
+  /** Set where this version does not do it yet: not at all, or only with one value. */
+  readonly unbuilt?: "whole" | "part";
 }
 
 /** What a path leads to: a key alone, or a section with every key below it. */
@@ -76,12 +79,14 @@ class Explaining {
 
   #key(path: Path, found: Found, isOverridable: boolean): Explained {
     const { value, from } = this.#present(path, found);
+    const unbuilt = unbuiltPart(path);
     return {
       key: formatPath(path),
       ...describe(found),
       ...(value !== undefined && { value }),
       from,
       ...(isOverridable && { variable: variableOf(path) }),
+      ...(unbuilt !== undefined && { unbuilt }),
     };
   }
 

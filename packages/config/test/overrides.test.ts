@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { ServerSettings } from "@smcp/config";
+import { leavesOf, templateOf } from "../src/leaves.ts";
+import { override, variableOf } from "../src/overrides.ts";
+import { serverFile } from "../src/schema.ts";
+import { valueAt } from "../src/untyped.ts";
 import { load, problemsOf } from "./loading.ts";
 
 const FILE = `server: { host: 127.0.0.1, port: 1, read_timeout: 9s, write_timeout: 9s, shutdown_timeout: 9s }
@@ -78,6 +82,24 @@ function urlOf({ backends }: ServerSettings, i: number): string | undefined {
   const one = backends[i];
   return one?.kind === "http" ? one.url.href : undefined;
 }
+
+const TEMPLATE = templateOf(serverFile);
+const LEAVES = leavesOf(serverFile, TEMPLATE).filter(({ holds }) => holds !== "none");
+
+describe("every key that holds one value or a list of values", () => {
+  test("has a variable of its own", () => {
+    const names = LEAVES.map(({ path }) => variableOf(path));
+    expect(names.length).toBeGreaterThan(150);
+    expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  });
+
+  test.each(LEAVES.map(({ path, holds }) => [variableOf(path), path, holds] as const))("%s", (name, path, holds) => {
+    const resolved = { root: TEMPLATE, written: new Map<string, string>(), problems: [] };
+    const { root, variables } = override(serverFile, resolved, { [name]: "x" });
+    expect([...variables]).toEqual([[JSON.stringify(path), name]]);
+    expect(valueAt(root, path)).toEqual(holds === "list" ? ["x"] : "x");
+  });
+});
 
 describe("a variable of the environment", () => {
   test.each(KEYS)("SMCP_PROXY_%s=%s counts more than the file", (name, text, read, value) => {
