@@ -74,20 +74,34 @@ describe("the image", () => {
     ]);
   });
 
-  it("refuses to open the client to the network, with the image's own variables", () => {
+  describe("as a client", () => {
     const [env] = dockerfile.getENVs().slice(-1);
     const variables = Object.fromEntries(
       env?.getProperties().map((one) => [one.getName(), one.getValue() ?? ""]) ?? [],
     );
-    const start = (): unknown =>
-      loadClientSettings({
-        flags: { "server-url": "https://h" },
-        env: { ...variables, HOME: "/none" },
-        cwd: "/",
-      });
-    expect(start).toThrow(
-      '"--host 0.0.0.0" would let other machines use this endpoint, which asks nobody who they are',
-    );
+    const start = (flags: Readonly<Record<string, string>>) =>
+      loadClientSettings({ flags, env: { ...variables, HOME: "/none" }, cwd: "/" });
+
+    it("refuses to be opened to the network, with the image's own variables", () => {
+      expect(() => start({ "server-url": "https://h" })).toThrow(
+        '"--host 0.0.0.0" would let other machines use this endpoint, which asks nobody who they are',
+      );
+    });
+
+    it("starts with the lines of the README", () => {
+      const lines = read("README.md").match(/^docker run .* smcp client .*$/gm) ?? [];
+      expect(lines).toHaveLength(2);
+      for (const line of lines) {
+        expect(line).not.toMatch(/ -p /);
+        const flags = Object.fromEntries(
+          [...line.replace(/.* smcp client /, "").matchAll(/--([a-z-]+)=(\S+)/g)].map(([, name, value]) => [
+            name,
+            value,
+          ]),
+        ) as Record<string, string>;
+        expect(start(flags).settings.host).toBe("127.0.0.1");
+      }
+    });
   });
 });
 
