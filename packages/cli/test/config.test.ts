@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { serverJsonSchema, starterFile } from "@smcp/config";
+import { clientJsonSchema, serverJsonSchema, starterFile } from "@smcp/config";
 import { Folder } from "./program.ts";
 
 let folder: Folder;
@@ -171,6 +171,11 @@ telemetry: { otlp_endpoint: "https://${MARKER}@otel.example" }
 test("smcp config schema prints the JSON Schema", async () => {
   const { code, stdout } = await folder.run(["config", "schema"]);
   expect({ code, schema: JSON.parse(stdout) }).toEqual({ code: 0, schema: serverJsonSchema() });
+  const client = await folder.run(["config", "schema", "client"]);
+  expect(JSON.parse(client.stdout)).toEqual(clientJsonSchema());
+  expect((await folder.run(["config", "schema", "clinet"])).stderr).toBe(
+    'smcp: there is no schema of "clinet"\nhint: server or client\n',
+  );
 });
 
 test("smcp config --help names its verbs, and each verb its flags", async () => {

@@ -20,6 +20,7 @@ This page is generated from the tables that the programs themselves read (\`npm 
 | [proxy-client.yml](proxy-client.yml) | a configuration of \`smcp client\` |
 | [smcp.example.yaml](smcp.example.yaml) | every key of the server's file with its default |
 | [smcp.schema.json](smcp.schema.json) | JSON Schema of the server's file, for editors |
+| [client.schema.json](client.schema.json) | the same of the client's file |
 
 \`smcp config check\` tells everything that is wrong with a file; \`smcp config explain KEY\` tells what a key is set to and where
 that comes from; \`smcp init\` writes a first file.

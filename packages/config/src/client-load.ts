@@ -73,7 +73,8 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
   };
 }
 
-const clientFile = z.strictObject(
+/** The schema of client.yaml: the flags as keys. */
+export const clientFile = z.strictObject(
   Object.fromEntries(clientFlags.map((flag) => [fileKey(flag), schemaOf(flag).optional()])),
 );
 

@@ -53,7 +53,11 @@ export interface Given {
 
 /** The schema of a flag's value. */
 export function schemaOf(flag: Flag): z.ZodType {
-  const meta: FieldMeta = { description: flag.description, ...(flag.secret === true && { secret: true }) };
+  const meta: FieldMeta = {
+    description: flag.description,
+    ...(flag.fallback !== undefined && { fallback: flag.fallback }),
+    ...(flag.secret === true && { secret: true }),
+  };
   return field(kindSchema(flag), meta);
 }
 

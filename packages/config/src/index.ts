@@ -3,7 +3,7 @@ export { type ClientSource, loadClientSettings, type LoadedClient } from "./clie
 export type { ClientSettings, ClientSignIn } from "./client-settings.ts";
 export { type Explained, explain, type Explanation } from "./explain.ts";
 export { type Environment, type Flag, type FlagValues, type Given, resolveFlags, variablesOf } from "./flags.ts";
-export { serverJsonSchema } from "./json-schema.ts";
+export { clientJsonSchema, serverJsonSchema } from "./json-schema.ts";
 export {
   type Checked,
   checkServerFile,

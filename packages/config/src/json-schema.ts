@@ -1,5 +1,6 @@
-/** The server's file as JSON Schema, for editors. As strict as the server itself, except for the rules between keys. */
+/** The files as JSON Schema, for editors. As strict as the programs themselves, except for the rules between keys. */
 import { z } from "zod";
+import { clientFile } from "./client-load.ts";
 import { textOf } from "./describe.ts";
 import { type FieldMeta, findField } from "./field.ts";
 import { serverFile } from "./schema.ts";
@@ -7,9 +8,22 @@ import { isRecord } from "./untyped.ts";
 
 type Json = Record<string, unknown>;
 
-/** Builds the schema, draft 2020-12. */
+/** The schema of the server's file, draft 2020-12. */
 export function serverJsonSchema(): Json {
-  const { $schema, ...schema } = z.toJSONSchema(serverFile, {
+  return jsonSchemaOf(serverFile, "smcp server", "The configuration of smcp server, as smcp config schema prints it.");
+}
+
+/** The schema of client.yaml, draft 2020-12. */
+export function clientJsonSchema(): Json {
+  return jsonSchemaOf(
+    clientFile,
+    "smcp client",
+    "The configuration of smcp client, as smcp config schema client prints it.",
+  );
+}
+
+function jsonSchemaOf(file: z.ZodType, title: string, description: string): Json {
+  const { $schema, ...schema } = z.toJSONSchema(file, {
     io: "input",
     target: "draft-2020-12",
     unrepresentable: "any",
@@ -17,9 +31,9 @@ export function serverJsonSchema(): Json {
   }) as Json;
   return {
     $schema,
-    title: "smcp server",
+    title,
     ...(widen(schema) as Json),
-    description: "The configuration of smcp server, as smcp config schema prints it.",
+    description,
     $defs: {
       reference: {
         description: "Text from elsewhere: ${env:NAME}, ${file:/path}, or the older ${NAME}.",

@@ -16,6 +16,7 @@ const CONFIGS = join(import.meta.dirname, "../../../configs");
 const read = (name: string): string => readFileSync(join(CONFIGS, name), "utf8");
 const generated = generatedFiles();
 const schema = JSON.parse(generated.get("smcp.schema.json") ?? "") as unknown;
+const clientSchema = JSON.parse(generated.get("client.schema.json") ?? "") as unknown;
 const example = generated.get("smcp.example.yaml") ?? "";
 /** The example with everything in it. */
 const uncommented = example.slice(SCHEMA_LINE.length).replaceAll(/^( *)# /gm, "$1");
@@ -31,6 +32,8 @@ test("every file in configs starts as it is, and tells editors its schema", () =
   for (const name of names) {
     const text = read(name);
     if (name === "proxy-client.yml") {
+      expect(text.startsWith(SCHEMA_LINE.replace("smcp", "client"))).toBe(true);
+      expect(failuresOf(clientSchema, readTree(text, name).root)).toEqual([]);
       expect(() => loadClientSettings({ flags: {}, env: {}, cwd: "/", file: join(CONFIGS, name) })).not.toThrow();
       continue;
     }
@@ -97,6 +100,15 @@ describe("the JSON Schema", () => {
     "roles: { eng: { allow: ['*', { tools: [a], when: b }] } }",
   ])("takes %s", (text) => {
     expect(failuresOf(schema, readTree(text, "smcp.yaml").root)).toEqual([]);
+  });
+
+  test.each([
+    ["prot: 1", [".prot is not wanted"]],
+    ["port: 70000", [".port fits none of 2"]],
+    ["oidc_flow: brwser", [".oidc_flow fits none of 2"]],
+    ["{ port: 1, server_url: '${env:URL}', oidc_scopes: [openid], open: false, read_timeout: 1m }", []],
+  ])("of the client judges %s", (text, failures) => {
+    expect(failuresOf(clientSchema, readTree(text, "client.yaml").root)).toEqual(failures);
   });
 
   test("says what a key is for, its default and examples", () => {

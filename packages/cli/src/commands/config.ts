@@ -1,5 +1,5 @@
 /** `smcp config`: what is wrong with the server's file, what a key is and where its value comes from, the schema. */
-import { checkServerFile, explain, type Flag, resolveFlags, serverJsonSchema } from "@smcp/config";
+import { checkServerFile, clientJsonSchema, explain, type Flag, resolveFlags, serverJsonSchema } from "@smcp/config";
 import { Failure } from "@smcp/core";
 import { checkJson, checkText, explainText } from "../config-text.ts";
 import type { Command, Context } from "../context.ts";
@@ -38,8 +38,9 @@ const lines = {
   },
   schema: {
     command: "smcp config schema",
-    description: "Prints the JSON Schema of the server's file",
+    description: "Prints the JSON Schema of the server's file, or of the client's",
     flags: [],
+    word: "[server|client]",
     examples: [
       ["smcp config schema > smcp.schema.json", "name it in # yaml-language-server: $schema=smcp.schema.json"],
     ],
@@ -68,8 +69,10 @@ const verbs: Readonly<Record<keyof typeof lines, (asked: Asked, context: Context
     stdout.write(isJson ? `${JSON.stringify(data, undefined, 2)}\n` : explainText(explanation));
     return 0;
   },
-  schema(_, { stdout }) {
-    stdout.write(`${JSON.stringify(serverJsonSchema(), undefined, 2)}\n`);
+  schema({ word = "server" }, { stdout }) {
+    if (word !== "server" && word !== "client") throw usageError(`there is no schema of "${word}"`, "server or client");
+    const schema = word === "server" ? serverJsonSchema() : clientJsonSchema();
+    stdout.write(`${JSON.stringify(schema, undefined, 2)}\n`);
     return 0;
   },
 };
