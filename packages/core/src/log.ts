@@ -23,14 +23,21 @@ export const silentLog: Log = {
   isDebug: false,
 };
 
+/** What Node says after "unable to verify": advice on how to run Node, which is not the reader's to run. */
+const NODE_ADVICE = /; if the root CA is installed locally.*$/s;
+
 /**
- * The safe part of an unknown error for a log line: its code and message, no stack, no properties (errors of HTTP
- * clients carry URLs and headers).
+ * The safe part of an unknown error for a log line: its code and message, and its cause's; no stack, no properties (errors
+ * of HTTP clients carry URLs and headers).
  */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `: ${withCode(error.cause.message, error.cause)}` : "";
+  return withCode(`${error.message || error.name}${cause}`, error);
+}
+
+function withCode(message: string, error: Error): string {
   const { code } = error as { code?: unknown };
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-  const text = `${error.message || error.name}${cause}`;
+  const text = message.replace(NODE_ADVICE, "; its authority must be in the CA file");
   return typeof code === "string" && !text.includes(code) ? `${text} (${code})` : text;
 }

@@ -1,5 +1,6 @@
 /** An HTTP backend that remembers everything that reached it: how a test proves that nothing did. */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 
 /** One request as it arrived. */
@@ -31,12 +32,17 @@ export const echo: Answer = (seen, response) => {
   response.end(JSON.stringify({ jsonrpc: "2.0", id, result: { path: seen.url } }));
 };
 
-/** Starts a backend on loopback. */
-export async function recordingBackend(answer: Answer = echo): Promise<RecordingBackend> {
+/**
+ * Starts a backend on loopback.
+ *
+ * @param tls speak https with this certificate
+ */
+export async function recordingBackend(answer: Answer = echo, tls?: ServerOptions): Promise<RecordingBackend> {
   const seen: Seen[] = [];
   const aborted: Seen[] = [];
   let wake: (() => void) | undefined;
-  const server = createServer((request, response) => {
+  const server = tls ? createSecureServer(tls) : createServer();
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
@@ -54,7 +60,7 @@ export async function recordingBackend(answer: Answer = echo): Promise<Recording
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `${tls ? "https" : "http"}://127.0.0.1:${port}`,
     seen,
     aborted,
     async nextAbort() {

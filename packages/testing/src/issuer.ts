@@ -2,7 +2,8 @@
  * An issuer in a test's hands: real keys, real discovery and key set over loopback, and tokens that no honest issuer would
  * sign. It can rotate, hang, answer nonsense and be away. For honest flows use the real provider of `@smcp/demo`.
  */
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTHeaderParameters } from "jose";
@@ -27,7 +28,8 @@ interface Key {
   readonly jwk: JWK;
 }
 
-export async function signingIssuer(algorithm = "ES256"): Promise<SigningIssuer> {
+/** @param tls speak https with this certificate */
+export async function signingIssuer(algorithm = "ES256", tls?: ServerOptions): Promise<SigningIssuer> {
   let count = 0;
   const makeKey = async (): Promise<Key> => {
     const kid = `key-${++count}`;
@@ -36,7 +38,8 @@ export async function signingIssuer(algorithm = "ES256"): Promise<SigningIssuer>
   };
   let key = await makeKey();
   const asked: string[] = [];
-  const server = createServer((request, response) => {
+  const server = tls ? createSecureServer(tls) : createServer();
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url ?? "";
     asked.push(path);
     if (issuer.mode === "hanging") return;
@@ -45,7 +48,7 @@ export async function signingIssuer(algorithm = "ES256"): Promise<SigningIssuer>
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const issuer: SigningIssuer = {
-    issuer: `http://127.0.0.1:${port}`,
+    issuer: `${tls ? "https" : "http"}://127.0.0.1:${port}`,
     asked,
     mode: "up",
     keysText: undefined,
