@@ -1,18 +1,25 @@
-/** Limits of one length for many waits: kept in one list by one timer, where a timer for each would cost more than the wait. */
+/** Limits of one length for many waits: kept in one ring by one timer, where a timer for each would cost more than the wait. */
 import { performance } from "node:perf_hooks";
 
 import type { Duration } from "@smcp/core";
 
-/** A wait that ends by itself unless it is ended before. */
+import { Place } from "./ring.ts";
+
+/** A wait that ends by itself unless it leaves before. */
 export interface Deadline {
-  /** The wait is over: `expire` will not be called. */
-  end(): void;
+  /** The wait is over: it will not expire. */
+  leave(): void;
+}
+
+interface Wait {
+  readonly until: number;
+  readonly expire: () => void;
 }
 
 export class Deadlines {
   readonly #limit: Duration;
   /** In the order of their expiry, for all have the same length. */
-  readonly #waits = new Set<Wait>();
+  readonly #waits = new Place<Wait>(undefined);
   #timer: NodeJS.Timeout | undefined;
 
   constructor(limit: Duration) {
@@ -21,8 +28,8 @@ export class Deadlines {
 
   /** Begins a wait; `expire` is called when it has lasted for the limit. */
   begin(expire: () => void): Deadline {
-    const wait = new Wait(this.#waits, performance.now() + this.#limit, expire);
-    this.#waits.add(wait);
+    const wait = new Place<Wait>({ until: performance.now() + this.#limit, expire });
+    wait.enter(this.#waits);
     this.#arm(this.#limit);
     return wait;
   }
@@ -35,29 +42,14 @@ export class Deadlines {
   #sweep(): void {
     this.#timer = undefined;
     const now = performance.now();
-    for (const wait of this.#waits) {
-      if (wait.until > now) {
-        this.#arm(Math.max(1, wait.until - now));
+    for (let first = this.#waits.next; first.value; first = this.#waits.next) {
+      const { until, expire } = first.value;
+      if (until > now) {
+        this.#arm(Math.max(1, until - now));
         return;
       }
-      wait.end();
-      wait.expire();
+      first.leave();
+      expire();
     }
-  }
-}
-
-class Wait implements Deadline {
-  readonly until: number;
-  readonly expire: () => void;
-  readonly #among: Set<Wait>;
-
-  constructor(among: Set<Wait>, until: number, expire: () => void) {
-    this.#among = among;
-    this.until = until;
-    this.expire = expire;
-  }
-
-  end(): void {
-    this.#among.delete(this);
   }
 }

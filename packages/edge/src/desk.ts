@@ -5,6 +5,7 @@
 import { systemClock, type Clock, type Duration } from "@smcp/core";
 
 import type { Reply } from "./reply.ts";
+import { Place } from "./ring.ts";
 import { Slab } from "./slab.ts";
 
 const STEP: Duration = 1_000;
@@ -17,7 +18,7 @@ export class Desk {
   readonly #clock: Clock;
   readonly #silence: Duration;
   readonly #writeLimit: Duration;
-  readonly #replies = new Set<Reply>();
+  readonly #watched = new Place<Reply>(undefined);
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -34,19 +35,18 @@ export class Desk {
     return this.#clock.elapsed();
   }
 
-  add(reply: Reply): void {
-    this.#replies.add(reply);
+  /** Looks after an answer until its place leaves. */
+  watch(place: Place<Reply>): void {
+    place.enter(this.#watched);
     this.#timer ??= setInterval(() => this.#beat(), STEP).unref();
-  }
-
-  remove(reply: Reply): void {
-    if (!this.#replies.delete(reply) || this.#replies.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 
   #beat(): void {
     const now = this.now();
-    for (const reply of this.#replies) reply.beat(now, this.#silence, this.#writeLimit);
+    if (this.#watched.next === this.#watched) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    for (const reply of this.#watched) reply.beat(now, this.#silence, this.#writeLimit);
   }
 }

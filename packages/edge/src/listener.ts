@@ -8,6 +8,7 @@ import { describeError, Failure, refuse, toWire, type Duration, type Log, type R
 
 import { Desk } from "./desk.ts";
 import { Reply } from "./reply.ts";
+import { Place } from "./ring.ts";
 import { createSecureServer, type ListenerTls } from "./secure-server.ts";
 
 export interface ListenerOptions {
@@ -41,13 +42,14 @@ const MAX_HEADERS = 100;
 /** Listens, or throws a {@link Failure} that names the address or the certificate's file. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
   const desk = new Desk(options.writeTimeout);
-  const open = new Set<Reply>();
+  const open = new Place<Reply>(undefined);
   const nextId = requestIds();
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse, isAwaited = false, early?: Refusal): void => {
     const reply = new Reply(incoming, outgoing, desk, nextId());
     reply.isAwaited = isAwaited;
-    open.add(reply);
-    reply.onClosed(() => open.delete(reply));
+    const place = new Place(reply);
+    place.enter(open);
+    reply.onClosed(() => place.leave());
     if (early) reply.refuse(early);
     else if (incoming.rawHeaders.length > MAX_HEADERS * 2) reply.refuse(refuse("HEADERS_TOO_LARGE"));
     else handleSafely(options, incoming, outgoing, reply);
@@ -178,12 +180,7 @@ function answerBrokenRequest(
   socket.end(`HTTP/1.1 ${wire.status} \r\n${head}\r\n${wire.body}`, () => socket.destroy());
 }
 
-async function drain(
-  { server, release }: Served,
-  desk: Desk,
-  open: ReadonlySet<Reply>,
-  grace: Duration,
-): Promise<void> {
+async function drain({ server, release }: Served, desk: Desk, open: Place<Reply>, grace: Duration): Promise<void> {
   desk.isDraining = true;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();

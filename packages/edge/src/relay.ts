@@ -94,7 +94,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
     if (status < 200 || this.#isOver) return;
-    this.#deadline.end();
+    this.#deadline.leave();
     const out = this.#plan.head(status, headers);
     if (typeof out === "string") {
       this.#stop(out);
@@ -159,7 +159,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   #giveUp(failure: RelayFailure | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#deadline.end();
+    this.#deadline.leave();
     clearTimeout(this.#peekTimer);
     this.#controller?.abort(new Stopped("given up"));
     if (this.#reply.isStarted) this.#reply.abort();

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { toWire, type Refusal } from "@smcp/core";
 
 import type { Desk } from "./desk.ts";
+import { Place } from "./ring.ts";
 
 /** Status and headers on their way to the caller; hooks may change both. `headers` is a flat list of names and values. */
 export interface ReplyHead {
@@ -53,7 +54,7 @@ export class Reply {
   #bytes = 0;
   #isClosed = false;
   #isEventStream = false;
-  #isWatched = false;
+  #watched: Place<Reply> | undefined;
   #tail = "";
   #lastWrite = 0;
   #blockedSince: number | undefined;
@@ -227,14 +228,14 @@ export class Reply {
   }
 
   #watch(): void {
-    this.#isWatched = true;
-    this.#desk.add(this);
+    if (this.#watched) return;
+    this.#watched = new Place<Reply>(this);
+    this.#desk.watch(this.#watched);
   }
 
   #unwatch(): void {
-    if (!this.#isWatched) return;
-    this.#isWatched = false;
-    this.#desk.remove(this);
+    this.#watched?.leave();
+    this.#watched = undefined;
   }
 
   #gather(): Uint8Array | undefined {

@@ -16,7 +16,7 @@ it("ends each wait at its limit, in order, and none that is over before", async 
         resolve();
       });
     });
-    ended.end();
+    ended.leave();
   });
   // The limit does not keep a process alive; this does.
   const alive = setInterval(() => undefined, 1_000);

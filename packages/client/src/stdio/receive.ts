@@ -51,7 +51,7 @@ class Receiver implements Dispatcher.DispatchHandler {
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
     if (status < 200 || this.#isOver) return;
-    this.#deadline.end();
+    this.#deadline.leave();
     const out = this.#plan.head(status, headers);
     if (typeof out === "string") {
       this.#fail({ kind: "stopped", reason: out });
@@ -88,7 +88,7 @@ class Receiver implements Dispatcher.DispatchHandler {
   abort(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#deadline.end();
+    this.#deadline.leave();
     this.#controller?.abort(new Aborted("given up"));
   }
 
