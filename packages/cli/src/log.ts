@@ -57,6 +57,7 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
     warn: write("warn"),
     error: write("error"),
     isDebug: logger.isLevelEnabled("debug"),
+    isInfo: logger.isLevelEnabled("info"),
     close() {
       isClosed = true;
       return close(out);

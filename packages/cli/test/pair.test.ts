@@ -152,6 +152,10 @@ test("nothing that either program wrote holds a token or a secret, and both end 
   const ends = await Promise.all([client.ended, server.ended]);
   const wrote = ends.map(({ stdout, stderr }) => stdout + stderr).join("\n");
   expect(wrote).toContain("mcp/everything");
+  // One line on each side for one call, found by one id.
+  const [atClient = "", atServer = ""] = ends.map(({ stderr }) => stderr);
+  const line = /INFO: POST \/mcp\/dual: 200 in \d+ ms.*?"request_id":"([0-9a-f-]{36})"/.exec(atClient);
+  expect(atServer).toMatch(new RegExp(`INFO: \\S+.* at dual: 200 in \\d+ ms.*"request_id":"${line?.[1]}"`));
   expect(wrote).not.toContain(issuer.clientSecret);
   expect(wrote).not.toContain(Buffer.from(issuer.clientSecret).toString("base64"));
   // Every JWT begins with the letters of {" in base64url.

@@ -34,8 +34,9 @@ export async function deliver(gateway: Gateway, delivery: Delivery): Promise<voi
 }
 
 function send(gateway: Gateway, delivery: Delivery, token: Secret | undefined, isReplay: boolean): void {
-  const { request } = delivery;
-  const headers = token ? [...request.headers, "authorization", `Bearer ${token.reveal()}`] : request.headers;
+  const { request, requestId } = delivery;
+  const headers = [...request.headers, "x-request-id", requestId];
+  if (token) headers.push("authorization", `Bearer ${token.reveal()}`);
   delivery.send({ ...request, headers }, new Attempt(gateway, delivery, token, isReplay));
 }
 

@@ -44,11 +44,22 @@ class Exchange {
     this.#rules = rules;
     this.#incoming = incoming;
     this.#reply = reply;
-    reply.onClosed(({ complete }) => {
+    reply.onClosed(({ complete, status }) => {
       // A shutdown of a stream that stays open by design is its normal end.
       const isBroken = !complete && this.#outcome === "relayed" && !reply.isStanding;
-      gateway.metrics.request(isBroken ? "broken" : this.#outcome, performance.now() - this.#started);
+      const ms = performance.now() - this.#started;
+      gateway.metrics.request(isBroken ? "broken" : this.#outcome, ms);
+      if (this.#outcome === "relayed") this.#log(isBroken ? `${status} broken off` : String(status), status, ms);
     });
+  }
+
+  /** One line for each request that was relayed; one that was refused has its own. */
+  #log(outcome: string, status: number, elapsed: number): void {
+    const { log } = this.#gateway;
+    if (!log.isInfo) return;
+    const ms = Math.round(elapsed);
+    const http = `${this.#incoming.method} ${this.#incoming.url}`;
+    log.info({ request_id: this.#reply.requestId, http, status, ms }, `${http}: ${outcome} in ${ms} ms`);
   }
 
   async run(): Promise<void> {

@@ -15,6 +15,7 @@ export function keepLog(): KeptLog {
   return {
     lines,
     isDebug: true,
+    isInfo: true,
     debug: write("debug"),
     info: write("info"),
     warn: write("warn"),

@@ -12,6 +12,8 @@ export interface Log {
   error(fields: LogFields, message: string): void;
   /** True when `debug` lines are written: ask before building expensive fields. */
   readonly isDebug: boolean;
+  /** True when `info` lines are written. */
+  readonly isInfo: boolean;
 }
 
 /** A log that keeps nothing. */
@@ -21,6 +23,7 @@ export const silentLog: Log = {
   warn: () => undefined,
   error: () => undefined,
   isDebug: false,
+  isInfo: false,
 };
 
 /** What Node says after "unable to verify": advice on how to run Node, which is not the reader's to run. */

@@ -31,8 +31,8 @@ const KEEP_ALIVE = Buffer.from(":\n\n");
 const BOUNDARY = /(?:^|\n\n|\r\r|\n\r\n|\r\r\n)$/;
 
 export class Reply {
-  /** Stands in `X-Request-Id` and in every error. */
-  readonly requestId: string;
+  /** Stands in `X-Request-Id` and in every error. Whoever admits the request may put the caller's own in its place. */
+  requestId: string;
   /** Set where the caller waits to be told that its body is wanted. */
   isAwaited = false;
   /** What the answer refuses, once it does. */

@@ -63,6 +63,9 @@ export async function startServer(
   }
 }
 
+/** Ids as `smcp client` gives them: by one id a request is found in both logs. Anything else is not taken over. */
+const REQUEST_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
 function handler({ parts, journey, validator }: Composition, metrics: Metrics, log: Log): Handle {
   const { settings } = parts;
   const rules = gateRules(settings);
@@ -93,6 +96,8 @@ function handler({ parts, journey, validator }: Composition, metrics: Metrics, l
       reply.refuse(admitted);
       return undefined;
     }
+    const given = admitted.headers.get("x-request-id");
+    if (given !== undefined && REQUEST_ID.test(given)) reply.requestId = given;
     const arrival = arrive(incoming, reply, admitted);
     if (!isFixed(admitted.target.path, settings)) return carry(journey, arrival, record);
     arrivals.set(incoming, arrival);

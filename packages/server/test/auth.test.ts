@@ -127,7 +127,9 @@ describe("a request without a good credential reaches no backend", () => {
     await using at = await house();
     const token = await at.issuer.token({ _claim_names: { groups: "src1" } });
     expect((await send(at.url, token)).statusCode).toBe(403);
-    expect(at.server.lines.find((line) => line.message === "refused")?.fields["reason"]).toBe("groups_overage");
+    expect(at.server.lines.find((line) => line.fields["refused"] === "CLAIM_MISSING")?.fields["reason"]).toBe(
+      "groups_overage",
+    );
   });
 });
 

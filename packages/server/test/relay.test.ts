@@ -297,3 +297,40 @@ it("bounds the streams that are open at once, and counts them down again", async
   first.leave();
   await expect.poll(async () => (await open()).statusCode).toBe(200);
 });
+
+describe("the log has one line for each request", () => {
+  it("that says what was asked of whom, what came of it and how long it took", async () => {
+    await using backend = await recordingBackend();
+    await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
+    await (await request(`${server.url}/docs`, { ...post, body: call() })).body.dump();
+    await expect.poll(() => server.lines).toHaveLength(1);
+    const [line] = server.lines;
+    expect(line?.message).toMatch(/^tools\/call echo at docs: 200 in \d+ ms$/);
+    expect(line?.level).toBe("info");
+    expect(line?.fields).toMatchObject({
+      address: "127.0.0.1",
+      http: "POST /docs",
+      server: "docs",
+      method: "tools/call",
+      name: "echo",
+      status: 200,
+      request_id: backend.seen[0]?.headers["x-request-id"],
+    });
+  });
+
+  it("and takes over the id that a client gives it, where it is one", async () => {
+    await using backend = await recordingBackend();
+    await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
+    const id = "11111111-2222-4333-8444-555555555555";
+    const answer = await request(`${server.url}/docs`, {
+      ...post,
+      body: call(),
+      headers: { ...post.headers, "x-request-id": id },
+    });
+    expect([answer.headers["x-request-id"], backend.seen[0]?.headers["x-request-id"]]).toEqual([id, id]);
+    const forged = { ...post.headers, "x-request-id": 'x", "admin": "yes' };
+    expect(
+      (await request(`${server.url}/docs`, { ...post, body: call(), headers: forged })).headers["x-request-id"],
+    ).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});

@@ -14,5 +14,13 @@ export function collectLog(): { log: Log; lines: CollectedLine[] } {
     (fields: LogFields, message: string): void => {
       lines.push({ level, fields, message });
     };
-  return { log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), isDebug: true }, lines };
+  const log = {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    isDebug: true,
+    isInfo: true,
+  };
+  return { log, lines };
 }
