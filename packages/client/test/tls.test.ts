@@ -20,6 +20,7 @@ import {
   type SigningIssuer,
 } from "@smcp/testing";
 
+import { localRules } from "../src/local-rules.ts";
 import { startClient } from "../src/start.ts";
 import { settingsFor, type Changes } from "./settings.ts";
 
@@ -99,6 +100,14 @@ describe("the pair", () => {
 });
 
 describe("the local endpoint with --tls", () => {
+  it("takes a Host without a port for port 443", () => {
+    const host = { name: "localhost", port: undefined };
+    const isAllowed = [443, 80].map((port) =>
+      localRules({ host: "127.0.0.1", port, defaultPort: 443 }, [], []).isHostAllowed(host),
+    );
+    expect(isAllowed).toEqual([true, false]);
+  });
+
   it("closes a connection that speaks plain HTTP, and lives", async () => {
     await using client = await start("https://127.0.0.1:1", { tls: pairFiles("local") });
     const plain = await sendRaw(client.url, "GET /health HTTP/1.1\nHost: localhost\nConnection: close\n\n");

@@ -79,7 +79,7 @@ export const tls = z
       fallback: "callers are asked for no certificate",
     }),
     client_auth: field(oneOf(["request", "require"]).optional(), {
-      description: "whether a caller without a certificate is let in (request) or not",
+      description: "whether a caller without a certificate, a probe too, is let in (request) or not (require)",
       fallback: "require with a client_ca_file",
     }),
   })
