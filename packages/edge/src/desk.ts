@@ -7,6 +7,7 @@ import { systemClock, type Clock, type Duration } from "@smcp/core";
 import type { Reply } from "./reply.ts";
 import { Place } from "./ring.ts";
 import { Slab } from "./slab.ts";
+import { YoungGarbage } from "./young-garbage.ts";
 
 const STEP: Duration = 1_000;
 
@@ -14,6 +15,7 @@ export class Desk {
   /** Set when the listener shuts down: answers then close their connection. */
   isDraining = false;
   readonly slab = new Slab();
+  readonly garbage = new YoungGarbage();
 
   readonly #clock: Clock;
   readonly #silence: Duration;

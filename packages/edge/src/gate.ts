@@ -26,7 +26,8 @@ export interface Admitted {
 export interface GateRules {
   /** Paths that probes reach by any address: no Host and no Origin is asked of them. */
   readonly exempt: ReadonlySet<string>;
-  isHostAllowed(host: Host): boolean;
+  /** Absent: Host is not looked at, for who gets here cannot be led here by a name. */
+  isHostAllowed?(host: Host): boolean;
   isOriginAllowed(origin: string): boolean;
   /** Refuse what a browser says comes from another site. */
   readonly refusesCrossSite: boolean;
@@ -63,9 +64,9 @@ function judgeCaller(
   rules: GateRules,
   readHost: (value: string) => Host | undefined,
 ): Host | Refusal {
-  const host = readHost(headers.get("host") ?? "");
+  const host = rules.isHostAllowed ? readHost(headers.get("host") ?? "") : NOWHERE;
   if (!host) return refuse(rules.badHost);
-  if (!rules.isHostAllowed(host)) return refuse("HOST_FORBIDDEN");
+  if (rules.isHostAllowed?.(host) === false) return refuse("HOST_FORBIDDEN");
   const origin = headers.get("origin");
   if (origin !== undefined) return rules.isOriginAllowed(origin) ? host : refuse("ORIGIN_FORBIDDEN");
   // An allowed Origin spoke for itself: its page is another site by definition.

@@ -15,6 +15,8 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** A unix socket to listen on instead, for this user alone. Nothing may be there yet. */
+  readonly path?: string | undefined;
   /** For a whole request to arrive, headers and body. */
   readonly readTimeout: Duration;
   /** How long one write may be blocked. */
@@ -30,6 +32,7 @@ export interface ListenerOptions {
 
 export interface Listener {
   readonly host: string;
+  /** 0 on a unix socket. */
   readonly port: number;
   /** Stops accepting, lets answers finish for at most `grace`, then cuts what is left. */
   close(grace: Duration): Promise<void>;
@@ -65,12 +68,12 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   );
   server.on("clientError", answerBrokenRequest);
   try {
-    await listen(server, options.host, options.port);
+    await listen(server, options);
   } catch (error) {
     release();
     throw error;
   }
-  const { port } = server.address() as AddressInfo;
+  const port = options.path === undefined ? (server.address() as AddressInfo).port : 0;
   return { host: options.host, port, close: (grace) => drain({ server, release }, desk, open, grace) };
 }
 
@@ -121,16 +124,28 @@ function handleSafely(
   }
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server, { host, port, path }: ListenerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(listenFailure(error, host, port));
+      reject(path === undefined ? listenFailure(error, host, port) : socketFailure(error, path));
     });
-    server.listen({ host, port, exclusive: true }, () => {
+    const listening = (): void => {
       server.removeAllListeners("error");
       resolve();
-    });
+    };
+    if (path === undefined) server.listen({ host, port, exclusive: true }, listening);
+    else listenPrivately(() => server.listen({ path, exclusive: true }, listening));
   });
+}
+
+/** The socket's file is made within this very call: it is nobody else's from its first moment. */
+function listenPrivately(bind: () => void): void {
+  const before = process.umask(0o177);
+  try {
+    bind();
+  } finally {
+    process.umask(before);
+  }
 }
 
 function listenFailure(error: NodeJS.ErrnoException, host: string, port: number): Failure {
@@ -151,6 +166,13 @@ function listenFailure(error: NodeJS.ErrnoException, host: string, port: number)
     );
   }
   return new Failure(`cannot listen on ${address}: ${describeError(error)}`, "choose another host or port");
+}
+
+function socketFailure(error: NodeJS.ErrnoException, path: string): Failure {
+  if (error.code === "EADDRINUSE") {
+    return new Failure(`the socket "${path}" is taken by another program`, "stop that program, or choose another path");
+  }
+  return new Failure(`cannot listen on "${path}": ${describeError(error)}`, "choose a path in a folder of your own");
 }
 
 const PARSER_REFUSALS: Readonly<Record<string, Refusal>> = {

@@ -113,6 +113,7 @@ export class Reply {
       // Gains nothing by waiting for more, and would be copied for it.
       this.#flush();
       this.#put(chunk);
+      this.#desk.garbage.passed(chunk.length);
     } else {
       (this.#queue ??= []).push(chunk);
       this.#queued += chunk.length;

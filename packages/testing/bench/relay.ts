@@ -33,6 +33,8 @@ class Handler implements Dispatcher.DispatchHandler {
     for (const name in headers)
       if (name === "content-length" || !DROPPED.has(name)) out.push(name, String(headers[name]));
     this.#response.writeHead(status, out);
+    // Else a stream that is silent at first would look like no answer at all.
+    if (headers["content-length"] === undefined) this.#response.flushHeaders();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -82,24 +82,50 @@ describe("the image", () => {
     const start = (flags: Readonly<Record<string, string>>) =>
       loadClientSettings({ flags, env: { ...variables, HOME: "/none" }, cwd: "/" });
 
-    it("refuses to be opened to the network, with the image's own variables", () => {
+    const SAFE_LINE =
+      'docker run -p 127.0.0.1:8081:8081 -v "$PWD/local-secret:/run/secrets/local:ro" smcp client --allow-remote-bind ' +
+      "--local-secret-file=/run/secrets/local --server-url=URL";
+    /** The README's lines that start a client. */
+    const lines = read("README.md").match(/^docker run .* smcp client .*$/gm) ?? [];
+    const flagsOf = (line: string): Record<string, string> =>
+      Object.fromEntries(
+        [...line.replace(/.* smcp client /, "").matchAll(/--([a-z-]+)(?:=(\S+))?/g)].map(([, name, value = "true"]) => [
+          name,
+          value,
+        ]),
+      ) as Record<string, string>;
+
+    it("refuses to be opened to the network, with the image's own variables, and tells the line that is safe", () => {
       expect(() => start({ "server-url": "https://h" })).toThrow(
-        '"--host 0.0.0.0" would let other machines use this endpoint, which asks nobody who they are',
+        expect.objectContaining({
+          message: '"--host 0.0.0.0" would let other machines use this endpoint, which asks nobody who they are',
+          hint: `leave it at 127.0.0.1; another address needs --allow-remote-bind and --local-secret-file; in a container: ${SAFE_LINE}`,
+          exitCode: 2,
+        }),
       );
     });
 
-    it("starts with the lines of the README", () => {
-      const lines = read("README.md").match(/^docker run .* smcp client .*$/gm) ?? [];
-      expect(lines).toHaveLength(2);
-      for (const line of lines) {
-        expect(line).not.toMatch(/ -p /);
-        const flags = Object.fromEntries(
-          [...line.replace(/.* smcp client /, "").matchAll(/--([a-z-]+)=(\S+)/g)].map(([, name, value]) => [
-            name,
-            value,
-          ]),
-        ) as Record<string, string>;
-        expect(start(flags).settings.host).toBe("127.0.0.1");
+    it("starts with the safe line, which the README has too", () => {
+      expect(lines.filter((one) => / -p /.test(one))).toEqual([SAFE_LINE]);
+      const folder = mkdtempSync(join(tmpdir(), "smcp-docker-"));
+      try {
+        const file = join(folder, "local-secret");
+        writeFileSync(file, `${"0123456789abcdef".repeat(4)}\n`, { mode: 0o600 });
+        const flags = { ...flagsOf(SAFE_LINE), "local-secret-file": file, "server-url": "https://h" };
+        const { settings } = start(flags);
+        expect({ host: settings.host, port: settings.port }).toEqual({ host: "0.0.0.0", port: 8081 });
+        expect(settings.localSecret?.reveal()).toBe("0123456789abcdef".repeat(4));
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+
+    it("starts with the other lines of the README, on loopback or nowhere", () => {
+      const others = lines.filter((one) => !/ -p /.test(one));
+      expect(others).toHaveLength(2);
+      for (const line of others) {
+        const { settings } = start(flagsOf(line));
+        expect(settings.host === "127.0.0.1" || settings.stdioPath !== undefined).toBe(true);
       }
     });
   });
