@@ -13,6 +13,7 @@ import { isSame } from "./reload-same.ts";
 import { RouteTable, type Route } from "./routes.ts";
 import { Seal } from "./seal.ts";
 import { sessionKey } from "./session-key.ts";
+import { OpenStreams } from "./stages/streams.ts";
 import { httpUpstream } from "./upstream/http.ts";
 import { stdioUpstream, type StdioUpstream } from "./upstream/stdio.ts";
 import type { Upstream } from "./upstream/upstream.ts";
@@ -62,7 +63,7 @@ export async function compose(
     routes: new RouteTable(routes),
     callers: new Callers(validator),
     seal: key && new Seal(key),
-    openStreams: before?.parts.openStreams ?? { count: 0 },
+    openStreams: before?.parts.openStreams ?? new OpenStreams(),
   };
   // Only now that nothing can fail any more: nobody would stop it.
   if (validator !== before?.validator) validator?.start();

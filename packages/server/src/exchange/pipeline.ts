@@ -19,10 +19,10 @@ export function journey(parts: Parts) {
       .stage(route(parts.routes))
       // By headers alone, so that a stranger never makes us buffer a body.
       .stage(authenticate(parts.callers))
-      // Strangers hold none, and a stream that is one too many is refused before the backend hears of it.
-      .stage(streams(parts.settings.server.maxStreams, parts.openStreams))
       // The one parse; what follows decides on it and sends the original bytes.
       .stage(read(parts.settings.server.maxBody))
+      // By who asks and what: one stream too many is refused before the backend hears of it.
+      .stage(streams(parts.settings.server.maxStreams, parts.openStreams))
       // After reading: which refusal a session id deserves depends on the era.
       .stage(session(parts.seal))
       // Last: what the backend learns of the caller is settled only when the call will be made.

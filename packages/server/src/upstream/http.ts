@@ -12,6 +12,7 @@ import {
   type UpstreamHeaders,
 } from "@smcp/edge";
 
+import { holdsOpen } from "../exchange/standing.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
 import type { Outbound, Upstream } from "./upstream.ts";
 
@@ -31,7 +32,7 @@ export function httpUpstream(backend: HttpBackend, log: Log): Upstream {
   const target = targetOf(backend);
   return {
     send(outbound, reply) {
-      if (outbound.method === "GET") reply.isStanding = true;
+      if (holdsOpen(outbound.method, outbound.message)) reply.isStanding = true;
       const headers = requestHeaders(outbound.headers, backend.forwardHeaders, outbound.era === "modern");
       if (outbound.sessionId !== undefined) headers.push("mcp-session-id", outbound.sessionId);
       headers.push(...outbound.added);
