@@ -61,7 +61,9 @@ describe("the program", () => {
     [
       ["client", "--server-url=http://127.0.0.1:1", "--host=0.0.0.0"],
       'smcp: "--host 0.0.0.0" would let other machines use this endpoint, which asks nobody who they are\n' +
-        "hint: leave it at 127.0.0.1; listening elsewhere needs --allow-remote-bind and --local-secret-file, not built yet\n",
+        "hint: leave it at 127.0.0.1; another address needs --allow-remote-bind and --local-secret-file; in a container: " +
+        'docker run -p 127.0.0.1:8081:8081 -v "$PWD/local-secret:/run/secrets/local:ro" smcp client --allow-remote-bind ' +
+        "--local-secret-file=/run/secrets/local --server-url=URL\n",
     ],
     [
       ["server", "--auth-mode=basic"],

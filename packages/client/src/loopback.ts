@@ -1,7 +1,6 @@
 /** Listens where local apps look: 127.0.0.1, and ::1 where this machine has it, on one port. */
 import { networkInterfaces } from "node:os";
 
-import { Failure, isLoopbackName } from "@smcp/core";
 import { openListener, type Listener, type ListenerOptions } from "@smcp/edge";
 
 const IPV4 = "127.0.0.1";
@@ -12,17 +11,10 @@ const ATTEMPTS = 8;
 /**
  * Opens one or two listeners on the same port.
  *
- * @throws {Failure} for an address that is taken, or that is not this machine's own
+ * @throws {Failure} for an address that is taken
  */
 export async function openLoopback(options: ListenerOptions): Promise<readonly Listener[]> {
   const { host, port } = options;
-  if (!isLoopbackName(host)) {
-    throw new Failure(
-      `the client does not listen on "${host}": whoever reaches it speaks in your name`,
-      "listen on 127.0.0.1; other addresses need a local secret, which is not built yet",
-      2,
-    );
-  }
   const isBoth = (host === IPV4 || host === "localhost") && hasIpv6Loopback();
   if (!isBoth) return [await openListener({ ...options, host: host === "localhost" ? IPV4 : bare(host) })];
   for (let attempt = 1; ; attempt++) {

@@ -16,6 +16,7 @@ import { judgeBody, readBody, relay, type Admitted, type Gate, type Reply } from
 import { deliver } from "./deliver.ts";
 import { pathAt, type Gateway } from "./gateway.ts";
 import { requestHeaders } from "./headers.ts";
+import type { LocalSecret } from "./local-secret.ts";
 import type { Outcome } from "./metrics.ts";
 
 export interface ServeRules {
@@ -23,6 +24,8 @@ export interface ServeRules {
   readonly maxBody: Bytes;
   /** `undefined`: no metrics. */
   readonly metricsPath: string | undefined;
+  /** `undefined`: nobody is asked for one. */
+  readonly secret: LocalSecret | undefined;
 }
 
 /** Handles one request of a local app; rejects only on a bug. */
@@ -63,8 +66,16 @@ class Exchange {
   }
 
   async run(): Promise<void> {
-    const admitted = this.#rules.gate(this.#incoming);
-    if (isRefusal(admitted)) this.#refuse(admitted);
+    const { gate, secret } = this.#rules;
+    // First of all: what comes after, the log too, sees the request without its secret.
+    const claim = secret?.take(this.#incoming);
+    const admitted = gate(this.#incoming);
+    if (isRefusal(admitted)) {
+      this.#refuse(admitted);
+      return;
+    }
+    const refusal = claim && secret?.judge(claim, admitted);
+    if (refusal) this.#refuse(refusal);
     else if (!this.#answerHere(admitted)) await this.#relay(admitted);
   }
 

@@ -1,13 +1,15 @@
 /** Builds a client from its settings and starts it. */
+import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 
 import type { ClientSettings } from "@smcp/config";
-import type { Log } from "@smcp/core";
+import { isLoopbackName, type Log } from "@smcp/core";
 import { openGate, openTrust, type Trust } from "@smcp/edge";
 
+import { openEndpoint } from "./endpoint.ts";
 import { openGateway, type Gateway } from "./gateway.ts";
-import { localRules } from "./local-rules.ts";
-import { openLoopback } from "./loopback.ts";
+import { localRules, type OwnAddress } from "./local-rules.ts";
+import { LocalSecret } from "./local-secret.ts";
 import { Metrics } from "./metrics.ts";
 import { serve, type ServeRules } from "./serve.ts";
 import { startBridge } from "./stdio/bridge.ts";
@@ -15,7 +17,7 @@ import { chooseTokens } from "./tokens/choose.ts";
 
 /** A running client. */
 export interface Client {
-  /** Where apps reach it; with `--stdio`, the address at the server that stdin and stdout speak to. */
+  /** Where apps reach it, `unix:` and a path for a socket; with `--stdio`, the address at the server that stdin and stdout speak to. */
   readonly url: string;
   /** Ends when the client has ended: by `close`, or with `--stdio` when its input ended. Never rejects. */
   readonly done: Promise<void>;
@@ -30,6 +32,8 @@ export interface ClientStreams {
 }
 
 const MAX_CONNECTIONS = 1_024;
+/** How a socket that listens on all addresses of both families writes one of the old family. */
+const IPV4_IN_IPV6 = /^::ffff:(?=\d+\.)/i;
 
 /**
  * Starts the client. Neither the server nor the issuer is asked anything before the first request.
@@ -61,17 +65,14 @@ function trustOf({ caFile }: ClientSettings, log: Log): Trust | undefined {
 }
 
 async function listen(settings: ClientSettings, gateway: Gateway): Promise<Client> {
-  const rules = rulesAtPort(settings);
-  const listeners = await openLoopback({
-    host: settings.host,
-    port: settings.port,
+  const rulesFor = rulesOf(settings);
+  const { url, listeners } = await openEndpoint(settings, {
     readTimeout: settings.readTimeout,
     writeTimeout: settings.writeTimeout,
     maxConnections: MAX_CONNECTIONS,
     tls: settings.tls && { ...settings.tls, named: "--tls-cert and --tls-key" },
     log: gateway.log,
-    // The port is asked of the socket: a free one is known only once it is listened on.
-    handle: (incoming, _, reply) => serve(gateway, rules(incoming.socket.localPort ?? 0), incoming, reply),
+    handle: (incoming, _, reply) => serve(gateway, rulesFor(incoming.socket), incoming, reply),
   });
   const { promise: done, resolve } = Promise.withResolvers<void>();
   const close = async (): Promise<void> => {
@@ -80,18 +81,28 @@ async function listen(settings: ClientSettings, gateway: Gateway): Promise<Clien
     resolve();
   };
   let closing: Promise<void> | undefined;
-  const url = `${settings.tls ? "https" : "http"}://${settings.host}:${listeners[0]?.port}`;
   return { url, done, close: () => (closing ??= close()) };
 }
 
-function rulesAtPort(settings: ClientSettings): (port: number) => ServeRules {
-  const { host, allowHosts, allowOrigins, maxBody, metrics, tls } = settings;
+/** The rules for a connection. The port is asked of its socket: a free one is known only once it is listened on. */
+function rulesOf(settings: ClientSettings): (socket: Socket) => ServeRules {
+  const { allowHosts, allowOrigins, maxBody, metrics, tls, localSecret } = settings;
   const metricsPath = metrics.enabled ? metrics.path : undefined;
-  let last: { readonly port: number; readonly rules: ServeRules } | undefined;
-  return (port) => {
-    if (last?.port !== port) {
-      const gate = openGate(localRules({ host, port, defaultPort: tls ? 443 : 80 }, allowHosts, allowOrigins));
-      last = { port, rules: { gate, maxBody, metricsPath } };
+  const secret = localSecret && new LocalSecret(localSecret);
+  const build = (own: OwnAddress | undefined): ServeRules => {
+    return { gate: openGate(localRules(own, allowHosts, allowOrigins)), maxBody, metricsPath, secret };
+  };
+  if (settings.socketPath !== undefined) {
+    const rules = build(undefined);
+    return () => rules;
+  }
+  const { host } = settings;
+  const hasOthers = !isLoopbackName(host);
+  let last: { readonly address: string; readonly port: number; readonly rules: ServeRules } | undefined;
+  return ({ localAddress = "", localPort: port = 0 }) => {
+    const address = hasOthers ? localAddress.replace(IPV4_IN_IPV6, "") : host;
+    if (last?.port !== port || last.address !== address) {
+      last = { address, port, rules: build({ host, address, port, defaultPort: tls ? 443 : 80 }) };
     }
     return last.rules;
   };

@@ -185,7 +185,7 @@ test("a taken port is an error that names the address", async () => {
   expect(await speak(client.url, { path: "/health" })).toMatchObject({ status: 200 });
 });
 
-test("another address than this machine's own is refused", async () => {
+test("another address than this machine's own is refused without a secret", async () => {
   for (const host of ["0.0.0.0", "::", "192.0.2.1", "example.com"]) {
     await expect(startClient(settingsFor("http://127.0.0.1:1", { host }), silentLog)).rejects.toMatchObject({
       message: `the client does not listen on "${host}": whoever reaches it speaks in your name`,

@@ -18,17 +18,18 @@ export interface Words {
   readonly host?: string;
 }
 
-/** Sends a request to an address and reads the whole answer. */
+/** Sends a request to an address, or to a socket (`unix:PATH`), and reads the whole answer. */
 export function speak(url: string, words: Words = {}): Promise<Spoken> {
-  const { hostname, port, host } = new URL(url);
+  const { hostname, port, host, protocol, pathname } = new URL(url);
+  const at =
+    protocol === "unix:" ? { socketPath: pathname } : { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) };
   const headers = Array.isArray(words.headers)
     ? ([...words.headers] as string[])
     : { host: words.host ?? host, ...(words.headers as Record<string, string> | undefined) };
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
-        host: hostname.replace(/^\[|\]$/g, ""),
-        port,
+        ...at,
         path: words.path ?? "/",
         method: words.method ?? (words.body === undefined ? "GET" : "POST"),
         headers,

@@ -103,7 +103,7 @@ describe("the local endpoint with --tls", () => {
   it("takes a Host without a port for port 443", () => {
     const host = { name: "localhost", port: undefined };
     const isAllowed = [443, 80].map((port) =>
-      localRules({ host: "127.0.0.1", port, defaultPort: 443 }, [], []).isHostAllowed(host),
+      localRules({ host: "127.0.0.1", port, defaultPort: 443 }, [], []).isHostAllowed?.(host),
     );
     expect(isAllowed).toEqual([true, false]);
   });

@@ -1,13 +1,13 @@
 /** From flags, environment and client.yaml to what the client runs on. Reads nothing in the working directory unasked. */
-import { resolve } from "node:path";
 import { Failure, isLoopbackName, parseHost, Secret } from "@smcp/core";
 import { z } from "zod";
+import { idleAddress, localEndpoint } from "./client-endpoint.ts";
 import { CLIENT_PREFIX, clientFlags } from "./client-flags.ts";
 import type { ClientSettings, ClientSignIn } from "./client-settings.ts";
+import { optional, Values } from "./client-values.ts";
 import { readTree } from "./document.ts";
 import { configFolder, readText } from "./find.ts";
 import { type Environment, fileKey, type FlagValues, resolveFlags, schemaOf, unknownVariables } from "./flags.ts";
-import { bare } from "./listen.ts";
 import { freeze } from "./normalise.ts";
 import { ConfigInvalid, quote } from "./problem.ts";
 import { resolveReferences } from "./references.ts";
@@ -45,9 +45,7 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
   const read = new Values(found, cwd);
   const settings: ClientSettings = {
     serverUrl: serverUrl(read),
-    host: host(read),
-    port: read.number("port"),
-    ...optional("stdioPath", read.path("stdio")),
+    ...localEndpoint(read),
     readTimeout: read.number("read-timeout"),
     writeTimeout: read.number("write-timeout"),
     shutdownTimeout: read.number("shutdown-timeout"),
@@ -69,6 +67,7 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
       ...exposed(found),
       ...unencrypted(settings),
       ...idleTls(found),
+      ...idleAddress(found),
     ],
   };
 }
@@ -91,64 +90,6 @@ function readClientFile({ env, cwd, file = `${configFolder(env)}/client.yaml` }:
   return new Map(Object.entries(value).filter(([, one]) => one !== undefined));
 }
 
-/** The values by name, and sentences about those that are wrong. */
-class Values {
-  readonly #found: FlagValues;
-  readonly #cwd: string;
-
-  constructor(found: FlagValues, cwd: string) {
-    this.#found = found;
-    this.#cwd = cwd;
-  }
-
-  // The table guarantees the types: whoever asks for a number names a row that is one and has a default.
-  number(name: string): number {
-    return this.#found.values.get(name) as number;
-  }
-
-  isOn(name: string): boolean {
-    return this.#found.values.get(name) === true;
-  }
-
-  text(name: string): string | undefined {
-    return this.#found.values.get(name) as string | undefined;
-  }
-
-  list(name: string): readonly string[] {
-    return (this.#found.values.get(name) as readonly string[] | undefined) ?? [];
-  }
-
-  path(name: string): string | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    return normalisePath(text) ?? this.fail(name, "a plain path such as /v1/docs", quote(text));
-  }
-
-  file(name: string): string | undefined {
-    const text = this.text(name);
-    return text === undefined ? undefined : resolve(this.#cwd, text);
-  }
-
-  /** The text of the file that a flag names, without a line end. */
-  contents(name: string): string | undefined {
-    const file = this.text(name);
-    if (file === undefined) return undefined;
-    const text = readText(file, this.#cwd)?.replace(/\r?\n$/, "");
-    return text === undefined || text === ""
-      ? this.fail(name, "a file that is there and not empty", quote(file))
-      : text;
-  }
-
-  fail(name: string, expected: string, found: string): never {
-    const where = this.#found.origins.get(name) ?? `--${name}`;
-    throw new Failure(`${where}: expected ${expected}, found ${found}`, "see smcp client --help", 2);
-  }
-}
-
-function optional<K extends string, T>(key: K, value: T | undefined): { readonly [P in K]?: T } {
-  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: T };
-}
-
 function serverUrl(read: Values): URL {
   const text = read.text("server-url");
   if (text === undefined) {
@@ -158,16 +99,6 @@ function serverUrl(read: Values): URL {
   if (url && !text.includes("?") && normalisePath(url.pathname) !== undefined) return url;
   const found = text.includes("@") ? "one that is not shown" : quote(text);
   return read.fail("server-url", "an http or https URL without user, password, query and fragment", found);
-}
-
-function host(read: Values): string {
-  const text = bare(read.text("host") ?? "");
-  if (isLoopbackName(text)) return text;
-  throw new Failure(
-    `"--host ${text}" would let other machines use this endpoint, which asks nobody who they are`,
-    "leave it at 127.0.0.1; listening elsewhere needs --allow-remote-bind and --local-secret-file, not built yet",
-    2,
-  );
 }
 
 function authMode({ values, origins }: FlagValues): "none" | "oidc" | "auto" {

@@ -26,10 +26,15 @@ export interface ClientSignIn {
 export interface ClientSettings {
   /** May have a path; its query and fragment are empty. */
   readonly serverUrl: URL;
+  /** Another one than a loopback address comes with a `localSecret`, unless nothing listens on it. */
   readonly host: string;
   readonly port: number;
+  /** Present: listen on this unix socket instead, an absolute path. */
+  readonly socketPath?: string;
   /** Present: speak MCP on stdin and stdout for this path of the server instead of listening. */
   readonly stdioPath?: string;
+  /** What local apps must send. */
+  readonly localSecret?: Secret;
   readonly readTimeout: Duration;
   readonly writeTimeout: Duration;
   readonly shutdownTimeout: Duration;

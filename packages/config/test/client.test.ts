@@ -143,26 +143,13 @@ describe("a malformed value stops the start", () => {
   });
 });
 
-test("an address that others can reach is refused", () => {
-  for (const host of ["0.0.0.0", "::", "192.168.1.2", "mcp.local"]) {
-    expect(() => load({ ...SERVER, host })).toThrow(
-      failure(
-        `"--host ${host}" would let other machines use this endpoint, which asks nobody who they are`,
-        "leave it at 127.0.0.1; listening elsewhere needs --allow-remote-bind and --local-secret-file, not built yet",
-      ),
-    );
-  }
-  expect(load({ ...SERVER, host: "[::1]" }).settings.host).toBe("::1");
-  expect(load({ ...SERVER, host: "localhost" }).settings.host).toBe("localhost");
-});
-
 describe("what is not built yet", () => {
   test.each([
-    [{ listen: "unix:/x" }, '"--listen" is'],
+    [{ "redirect-port": "1" }, '"--redirect-port" is'],
     [{ "oidc-flow": "device" }, '"--oidc-flow=device" is'],
     [{ dpop: "on", "token-file": "x" }, '"--token-file", "--dpop=on" are'],
     [{ "token-store": "keyring" }, '"--token-store=keyring" is'],
-    [{ "allow-remote-bind": "true" }, '"--allow-remote-bind" is'],
+    [{ "require-peer-uid": "true" }, '"--require-peer-uid" is'],
     [{ profile: "work" }, '"--profile" is'],
   ])("%j is refused", (flags, names) => {
     expect(() => load({ ...SERVER, ...flags })).toThrow(failure(`${names} not built yet in this version`));

@@ -21,6 +21,7 @@ export const catalogue = {
   HOST_INVALID: { status: 400, message: "exactly one well-formed Host header is needed", level: "info" },
   HOST_FORBIDDEN: { status: 403, message: "this Host is not served here", level: "warn" },
   ORIGIN_FORBIDDEN: { status: 403, message: "requests from this Origin are not accepted", level: "warn" },
+  LOCAL_SECRET: { status: 403, message: "this endpoint needs its local secret", level: "warn" },
   HEADER_REPEATED: { status: 400, message: 'the header "{header}" stands there more than once', level: "info" },
   EXPECTATION_UNKNOWN: { status: 400, message: "this Expect header is not understood", level: "info" },
   REQUEST_MALFORMED: { status: 400, message: "this is not a well-formed HTTP request", level: "info" },

@@ -24,6 +24,12 @@ const final = (keyword: string): string[] => {
     .map((one) => one.getArgumentsContent() ?? "");
 };
 
+/** The flags of a line that starts a client. */
+const flagsOf = (line: string): Record<string, string> => {
+  const words = line.replace(/.* smcp client /, "").matchAll(/--([a-z-]+)(?:=(\S+))?/g);
+  return Object.fromEntries([...words].map(([, name = "", value = "true"]) => [name, value]));
+};
+
 describe("the image", () => {
   it("has a Dockerfile without a complaint", () => {
     expect(validate(text).map(({ range, message }) => `${range.start.line + 1}: ${JSON.stringify(message)}`)).toEqual(
@@ -87,13 +93,6 @@ describe("the image", () => {
       "--local-secret-file=/run/secrets/local --server-url=URL";
     /** The README's lines that start a client. */
     const lines = read("README.md").match(/^docker run .* smcp client .*$/gm) ?? [];
-    const flagsOf = (line: string): Record<string, string> =>
-      Object.fromEntries(
-        [...line.replace(/.* smcp client /, "").matchAll(/--([a-z-]+)(?:=(\S+))?/g)].map(([, name, value = "true"]) => [
-          name,
-          value,
-        ]),
-      ) as Record<string, string>;
 
     it("refuses to be opened to the network, with the image's own variables, and tells the line that is safe", () => {
       expect(() => start({ "server-url": "https://h" })).toThrow(
