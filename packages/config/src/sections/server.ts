@@ -52,7 +52,9 @@ export const server = z
       example: ["10.0.0.0/8"],
     }),
     max_body: field(size().default(4 << 20), { description: "largest body of a request" }),
-    max_streams: field(whole(1).default(1000), { description: "most event streams open at once" }),
+    max_streams: field(whole(1).default(1000), {
+      description: "most event streams open at once; one caller may hold a quarter of them, and 16 in any case",
+    }),
     allowed_origins: field(z.array(origin()).default([]), {
       description: "origins besides public_url whose pages may call",
       example: ["https://app.example.com"],
