@@ -5,7 +5,7 @@ import { getRequestListener } from "@hono/node-server";
 
 import type { ServerSettings } from "@smcp/config";
 import { catalogue, isRefusal, type Log } from "@smcp/core";
-import { openGate, openListener, type Admitted, type Reply } from "@smcp/edge";
+import { Deadlines, openGate, openListener, type Admitted, type Reply } from "@smcp/edge";
 
 import type { ComposeOptions, Composition } from "./compose.ts";
 import { carry } from "./exchange/carry.ts";
@@ -87,6 +87,7 @@ function handler({ parts, journey, validator }: Composition, metrics: Metrics, l
     arrivalOf: (incoming) => arrivals.get(incoming) as Arrival,
   });
   const answerFixed = getRequestListener(fixed.fetch, { overrideGlobalObjects: false });
+  const deadlines = new Deadlines(settings.server.writeTimeout);
   return (incoming, outgoing, reply) => {
     const admitted = admit(incoming);
     if (isRefusal(admitted)) {
@@ -101,6 +102,9 @@ function handler({ parts, journey, validator }: Composition, metrics: Metrics, l
     const arrival = arrive(incoming, reply, admitted);
     if (!isFixed(admitted.target.path, settings)) return carry(journey, arrival, record);
     arrivals.set(incoming, arrival);
+    // Written by hono, not by the reply, which would see that nobody reads.
+    const deadline = deadlines.begin(() => outgoing.destroy());
+    reply.onClosed(() => deadline.leave());
     outgoing.setHeader("x-request-id", reply.requestId);
     return answerFixed(incoming, outgoing);
   };

@@ -132,3 +132,17 @@ it("500 slow connections are ended by their limits, and others are served meanwh
   }
   expect((await sendRaw(server.url, head("GET /health HTTP/1.1"))).status).toBe(200);
 });
+
+it("a caller that asks and asks and never reads is cut off, also where the server itself answers", async () => {
+  const docs = httpBackend("docs", "http://127.0.0.1:1", { model: "m".repeat(1 << 20) });
+  await using server = await startTestServer({ backends: [docs], server: { writeTimeout: 500 } });
+  const { socket } = opened(server.url, head("GET /api/models HTTP/1.1").repeat(100));
+  socket.pause();
+  // Who does not read learns of the end by writing. Whole requests: half of one has a limit of its own.
+  const isCut = (): boolean => {
+    if (!socket.destroyed) socket.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return socket.destroyed;
+  };
+  await expect.poll(isCut, { interval: 100, timeout: 5_000 }).toBe(true);
+  expect((await request(`${server.url}/health`)).statusCode).toBe(200);
+});

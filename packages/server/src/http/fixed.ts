@@ -57,7 +57,8 @@ export function fixedRoutes(parts: FixedParts): Hono<Env> {
   app.get(METADATA_PATH, (c) => metadataOf(c, parts));
   app.notFound((c) => c.text("no backend is configured for this path\n", 404));
   app.onError((error, c) => {
-    parts.log.error({ stack: error.stack }, "a request met a bug in smcp");
+    const { requestId } = parts.arrivalOf(c.env.incoming).reply;
+    parts.log.error({ request_id: requestId, stack: error.stack }, "a request met a bug in smcp");
     return c.text("internal error\n", 500);
   });
   return app;
