@@ -1,4 +1,6 @@
 /** Numbers for Prometheus. Labels come from the configuration or from short fixed lists, never from requests. */
+import { STATUS_CODES } from "node:http";
+
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import type { Backend } from "@smcp/config";
@@ -111,7 +113,9 @@ export class Metrics {
     const observers = this.#observersOf(server, name);
     let observer = observers.get(status);
     if (!observer) {
-      observer = this.#operations.labels({ server, method: name, status: String(status) });
+      // A backend may answer with any number there is.
+      const label = status === 0 || STATUS_CODES[status] !== undefined ? String(status) : "other";
+      observer = this.#operations.labels({ server, method: name, status: label });
       observers.set(status, observer);
     }
     observer.observe(durationMs / 1_000);
