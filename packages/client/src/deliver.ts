@@ -3,11 +3,17 @@
  * comes back goes to whoever sends (an HTTP answer, lines on stdout); this only judges status and headers.
  */
 import { isRefusal, refuse, type Refusal, type Secret } from "@smcp/core";
-import type { Deadlines, RelayFailure, RelayPlan, RelayRequest, UpstreamHeaders } from "@smcp/edge";
+import {
+  passResponseHeaders,
+  type Deadlines,
+  type RelayFailure,
+  type RelayPlan,
+  type RelayRequest,
+  type UpstreamHeaders,
+} from "@smcp/edge";
 
 import { readChallenge, readSentence, type Challenge } from "./challenge.ts";
 import type { Gateway } from "./gateway.ts";
-import { responseHeaders } from "./headers.ts";
 
 /** What is to be delivered, without a token. */
 export interface Delivery {
@@ -69,7 +75,7 @@ class Attempt implements RelayPlan {
       return `the server answered ${status}`;
     }
     if (status >= 300 && status < 400) return `the server answered ${status}, and redirects are not followed`;
-    return responseHeaders(headers);
+    return passResponseHeaders(headers);
   }
 
   /** One line by which both ends can be matched. */

@@ -3,6 +3,7 @@ export { openTrust, type CertificateFiles, type Trust } from "./certificates.ts"
 export { Deadlines, type Deadline } from "./deadlines.ts";
 export { openGate, type Admitted, type Gate, type GateRules } from "./gate.ts";
 export { openListener, type Listener, type ListenerOptions } from "./listener.ts";
+export { passRequestHeaders, passResponseHeaders } from "./passing.ts";
 export { openPool } from "./pool.ts";
 export { safeEnvironment } from "./process-environment.ts";
 export { startChild, stopAll, type Child, type ChildOptions } from "./process.ts";

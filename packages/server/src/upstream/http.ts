@@ -10,10 +10,11 @@ import {
   type RelayPlan,
   type Reply,
   type UpstreamHeaders,
+  passResponseHeaders,
 } from "@smcp/edge";
 
 import { holdsOpen } from "../exchange/standing.ts";
-import { requestHeaders, responseHeaders } from "./headers.ts";
+import { requestHeaders } from "./headers.ts";
 import type { Outbound, Upstream } from "./upstream.ts";
 
 const CONNECT_TIMEOUT = 10_000;
@@ -76,7 +77,7 @@ class Plan implements RelayPlan {
 
   head(status: number, headers: UpstreamHeaders): string[] | string {
     const reason = this.#unwanted(status, headers);
-    return reason ?? responseHeaders(headers);
+    return reason ?? passResponseHeaders(headers);
   }
 
   failed(failure: RelayFailure): void {
