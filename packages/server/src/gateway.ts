@@ -1,8 +1,6 @@
 /** A running server: its listener, what stands behind it, and its end. */
 import type { IncomingMessage } from "node:http";
 
-import { getRequestListener } from "@hono/node-server";
-
 import type { ServerSettings } from "@smcp/config";
 import { catalogue, isRefusal, type Log } from "@smcp/core";
 import { Deadlines, openGate, openListener, type Admitted, type Reply } from "@smcp/edge";
@@ -11,7 +9,9 @@ import type { ComposeOptions, Composition } from "./compose.ts";
 import { carry } from "./exchange/carry.ts";
 import type { Arrival } from "./exchange/facts.ts";
 import { Addresses, gateRules } from "./http/address.ts";
-import { fixedRoutes, isFixed } from "./http/fixed.ts";
+import { isFixed } from "./http/fixed-paths.ts";
+import type { fixedListener } from "./http/fixed.ts";
+import { answerProbe, PROBES } from "./http/probes.ts";
 import type { Metrics } from "./record/metrics.ts";
 import { recorder } from "./record/record.ts";
 import { Reloadable, type Handle } from "./reload.ts";
@@ -78,15 +78,11 @@ function handler({ parts, journey, validator }: Composition, metrics: Metrics, l
     const arrivedAt = performance.now();
     return { incoming, reply, admitted, ...addresses.of(incoming, admitted), isOriginOurs, arrivedAt };
   };
-  const fixed = fixedRoutes({
-    settings,
-    validator,
-    metrics,
-    log,
-    callers: parts.callers,
-    arrivalOf: (incoming) => arrivals.get(incoming) as Arrival,
-  });
-  const answerFixed = getRequestListener(fixed.fetch, { overrideGlobalObjects: false });
+  const arrivalOf = (incoming: IncomingMessage): Arrival => arrivals.get(incoming) as Arrival;
+  let fixed: Promise<ReturnType<typeof fixedListener>> | undefined;
+  // A framework costs a start 40 ms that most requests never need.
+  const openFixed = async (): Promise<ReturnType<typeof fixedListener>> =>
+    (await import("./http/fixed.ts")).fixedListener({ settings, metrics, log, callers: parts.callers, arrivalOf });
   const deadlines = new Deadlines(settings.server.writeTimeout);
   return (incoming, outgoing, reply) => {
     const admitted = admit(incoming);
@@ -99,13 +95,16 @@ function handler({ parts, journey, validator }: Composition, metrics: Metrics, l
     }
     const given = admitted.headers.get("x-request-id");
     if (given !== undefined && REQUEST_ID.test(given)) reply.requestId = given;
+    const { path } = admitted.target;
+    if (PROBES.has(path)) return answerProbe(admitted, validator, reply);
     const arrival = arrive(incoming, reply, admitted);
-    if (!isFixed(admitted.target.path, settings)) return carry(journey, arrival, record);
+    if (!isFixed(path, settings)) return carry(journey, arrival, record);
     arrivals.set(incoming, arrival);
     // Written by hono, not by the reply, which would see that nobody reads.
     const deadline = deadlines.begin(() => outgoing.destroy());
     reply.onClosed(() => deadline.leave());
     outgoing.setHeader("x-request-id", reply.requestId);
-    return answerFixed(incoming, outgoing);
+    fixed ??= openFixed();
+    return fixed.then((answer) => answer(incoming, outgoing));
   };
 }

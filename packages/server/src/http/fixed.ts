@@ -1,14 +1,13 @@
-/** The fixed routes: everything that the server answers itself. Backends never shadow them. */
+/** The fixed routes: everything but probes that the server answers itself. Imported when the first of them is asked for. */
 import type { IncomingMessage } from "node:http";
 
-import type { HttpBindings } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { Hono, type Context } from "hono";
 
 import type { ServerSettings } from "@smcp/config";
-import { isBelow, isRefusal, toWire, type Log, type Refusal } from "@smcp/core";
+import { isRefusal, toWire, type Log, type Refusal } from "@smcp/core";
 
 import { METADATA_PATH, type Callers } from "../auth/callers.ts";
-import type { TokenValidator } from "../auth/validator.ts";
 import type { Arrival } from "../exchange/facts.ts";
 import type { Metrics } from "../record/metrics.ts";
 import { listModels } from "./models.ts";
@@ -17,7 +16,6 @@ import { resourceMetadata } from "./metadata.ts";
 export interface FixedParts {
   readonly settings: ServerSettings;
   readonly callers: Callers;
-  readonly validator: TokenValidator | undefined;
   readonly metrics: Metrics;
   readonly log: Log;
   /** The arrival behind a request that the gate let through. */
@@ -26,23 +24,14 @@ export interface FixedParts {
 
 type Env = { Bindings: HttpBindings };
 
-/** True for a path that a fixed route answers. */
-export function isFixed(path: string, { metrics }: ServerSettings): boolean {
-  if (path === "/health" || path === "/livez" || path === "/readyz" || path === "/api/models") return true;
-  if (path.startsWith("/.well-known/") || path.startsWith("/auth/") || isBelow("/mcp/smcp", path)) return true;
-  return metrics.enabled && path === metrics.path;
+/** Builds what answers them, straight on Node's request and response. */
+export function fixedListener(parts: FixedParts): ReturnType<typeof getRequestListener> {
+  return getRequestListener(fixedRoutes(parts).fetch, { overrideGlobalObjects: false });
 }
 
-/** Builds the routes. */
-export function fixedRoutes(parts: FixedParts): Hono<Env> {
-  const { settings, validator, callers, metrics } = parts;
+function fixedRoutes(parts: FixedParts): Hono<Env> {
+  const { settings, callers, metrics } = parts;
   const app = new Hono<Env>();
-  app.get("/health", (c) => c.text("OK"));
-  app.get("/livez", (c) => c.text("OK"));
-  app.get("/readyz", (c) => {
-    const missing = validator?.missingIssuers ?? [];
-    return missing.length === 0 ? c.text("OK") : c.text(`no keys of ${missing.join(", ")} yet\n`, 503);
-  });
   app.get("/api/models", async (c) => {
     const arrival = parts.arrivalOf(c.env.incoming);
     const principal = await callers.identify(arrival, "/");
