@@ -73,12 +73,12 @@ test.each(both)("%s cuts a call that takes longer than it may, and exits 0", asy
   await backend.nextAbort();
 });
 
-test("smcp server does not wait for a subscription, which ends when its caller leaves", async () => {
+test.each(both)("%s does not wait for a subscription, which ends when its caller leaves", async (_, start) => {
   using folder = new Folder();
   await using backend = await recordingBackend((_, response) => {
     response.writeHead(200, { "content-type": "text/event-stream" }).write("data: 1\n\n");
   });
-  const { program, url } = await startServer(folder, backend.url, "1h");
+  const { program, url } = await start(folder, backend.url, "1h");
   const listen = {
     jsonrpc: "2.0",
     id: 1,

@@ -17,6 +17,7 @@ const secrets = {
   unused: "hunter2-unused",
   tenantToken: "hunter2-tenant-token",
   argument: "hunter2-argument",
+  query: "hunter2-query",
   backendSession: "hunter2-backend-session",
 } as const;
 
@@ -84,7 +85,9 @@ const INITIALIZE = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo
 /** Everything that an app may do with the pair, well and badly. What it is answered stays with the caller. */
 async function use(local: string): Promise<void> {
   const args = { name: "x", arguments: { password: secrets.argument } };
-  const good = await post(`${local}/mcp/docs`, "tools/call", args, { "x-tenant-token": secrets.tenantToken });
+  const good = await post(`${local}/mcp/docs?token=${secrets.query}`, "tools/call", args, {
+    "x-tenant-token": secrets.tenantToken,
+  });
   expect(good.status).toBe(200);
   const session = good.headers.get("mcp-session-id") ?? "";
   expect((await post(`${local}/mcp/docs`, "tools/call", args, { "mcp-session-id": session })).status).toBe(200);

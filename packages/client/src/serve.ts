@@ -61,7 +61,8 @@ class Exchange {
     const { log } = this.#gateway;
     if (!log.isInfo) return;
     const ms = Math.round(elapsed);
-    const http = `${this.#incoming.method} ${this.#incoming.url}`;
+    // Without its query, in which some apps carry a key.
+    const http = `${this.#incoming.method} ${this.#incoming.url?.split("?", 1)[0]}`;
     log.info({ request_id: this.#reply.requestId, http, status, ms }, `${http}: ${outcome} in ${ms} ms`);
   }
 
@@ -107,7 +108,8 @@ class Exchange {
       if (refusal) this.#refuse(refusal);
       if (refusal || reply.isClosed) return;
     }
-    if (method === "GET") reply.isStanding = true;
+    // The modern era's subscription: this header is the server's to compare with the body.
+    if (method === "GET" || headers.get("mcp-method") === "subscriptions/listen") reply.isStanding = true;
     await deliver(this.#gateway, {
       requestId: reply.requestId,
       request: { method, path: pathAt(this.#gateway, target), headers: requestHeaders(headers), body: this.#body },
