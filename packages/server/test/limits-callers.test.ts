@@ -131,7 +131,7 @@ it("500 slow connections are ended by their limits, and others are served meanwh
     expect((await closed).length).toBeLessThan(huge.length);
   }
   expect((await sendRaw(server.url, head("GET /health HTTP/1.1"))).status).toBe(200);
-});
+}, 60_000);
 
 it("a caller that asks and asks and never reads is cut off, also where the server itself answers", async () => {
   const docs = httpBackend("docs", "http://127.0.0.1:1", { model: "m".repeat(1 << 20) });

@@ -66,7 +66,7 @@ describe("a backend that answers with", () => {
     ["101, which nobody asked for", (socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n")],
   ])("%s is cut off: 502", async (_, answer) => {
     await using backend = await rawBackend(answer);
-    await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
+    await using server = await startTestServer({ backends: [httpBackend("docs", backend.url, { timeout: 15_000 })] });
     const refused = await request(`${server.url}/docs`, post);
     const error = { ...FAILED, data: { request_id: refused.headers["x-request-id"] } };
     expect([refused.statusCode, await refused.body.json()]).toEqual([502, { jsonrpc: "2.0", id: 1, error }]);
