@@ -1,6 +1,5 @@
 // What is bundled, and how: shared by the package (build.js) and the single executable (build-binary.js). What is left
 // out or put off here is so for the time to the first answer and for the memory at rest, never for what the program does.
-import { readFile } from "node:fs/promises";
 import http2 from "node:http2";
 import https from "node:https";
 import { createRequire } from "node:module";
@@ -82,7 +81,8 @@ const UNDICI = {
 };
 
 /**
- * undici's index loads all of undici: fetch, WebSocket, caches, mocks. smcp needs a pool and a request.
+ * undici's index loads all of undici: fetch, WebSocket, caches, mocks. smcp needs pools and their plain requests, which the
+ * index gives to every dispatcher.
  *
  * @returns {import("rolldown").Plugin}
  */
@@ -90,25 +90,17 @@ function onlyUsedUndici() {
   const folder = dirname(createRequire(`${root}packages/edge/package.json`).resolve("undici/package.json"));
   return {
     name: "only-used-undici",
-    resolveId: { filter: { id: /^undici$/ }, handler: () => ({ id: "\0undici", moduleSideEffects: false }) },
+    resolveId: { filter: { id: /^undici$/ }, handler: () => ({ id: "\0undici", moduleSideEffects: true }) },
     load: {
       filter: { id: /^\0undici$/ },
-      async handler() {
-        const index = await readFile(`${folder}/index.js`, "utf8");
-        const makeDispatcher = /^function makeDispatcher [^]*?^\}$/m.exec(index)?.[0];
-        if (makeDispatcher === undefined) throw new Error("undici's index has no makeDispatcher any more");
-        const files = Object.entries(UNDICI);
-        return `
-          ${files.map(([one, file]) => `export { default as ${one} } from "${folder}/${file}";`).join("\n")}
-          import errors from "${folder}/lib/core/errors.js";
-          import util from "${folder}/lib/core/util.js";
-          import sendRequest from "${folder}/lib/api/api-request.js";
-          import { getGlobalDispatcher } from "${folder}/lib/global.js";
-          const { InvalidArgumentError } = errors;
-          ${makeDispatcher}
-          export const request = /* @__PURE__ */ makeDispatcher(sendRequest);
-        `;
-      },
+      handler: () => `
+        ${Object.entries(UNDICI)
+          .map(([one, file]) => `export { default as ${one} } from "${folder}/${file}";`)
+          .join("\n")}
+        import Dispatcher from "${folder}/lib/dispatcher/dispatcher.js";
+        import request from "${folder}/lib/api/api-request.js";
+        Object.assign(Dispatcher.prototype, { request });
+      `,
     },
   };
 }

@@ -3,8 +3,11 @@
  * may differ by a fifth; the ratios within one table are what counts.
  *
  *   npm run bench -- --seconds 3 --only call,burst
+ *
+ * It runs the program in its published form, which it builds first; with --source, from source.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +15,7 @@ import { parseArgs } from "node:util";
 
 import { signingIssuer } from "../src/issuer.ts";
 import type { Job } from "./load.ts";
-import { here, memoryOf, runJob, startCommand, startScript, stopAll } from "./process.ts";
+import { here, memoryOf, runJob, startCommand, startOnce, startScript, stopAll } from "./process.ts";
 
 interface Contestant {
   readonly name: string;
@@ -39,15 +42,20 @@ const { values } = parseArgs({
     only: { type: "string" },
     rounds: { type: "string", default: "3" },
     profile: { type: "string" },
+    source: { type: "boolean", default: false },
   },
 });
 // With --profile FOLDER, server and client leave a CPU profile there.
 const profiling = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${values.profile}`] : [];
-const smcp = [process.execPath, ...profiling, "-C", "@smcp/source", here("../../cli/src/bin.ts")];
+const source = [process.execPath, ...profiling, "-C", "@smcp/source", here("../../cli/src/bin.ts")];
+const built = [process.execPath, ...profiling, here("../../cli/dist/bin.js")];
+const smcp = values.source ? source : built;
 const JSON_HEADERS = { "content-type": "application/json", accept: "application/json, text/event-stream" };
 
 const scratch = await mkdtemp(join(tmpdir(), "smcp-bench-"));
 try {
+  if (!values.source) build();
+  if (!values.only) await showStarts();
   const works = await prepare();
   for (const work of works) if (!values.only || values.only.split(",").includes(work.name)) await compare(work);
 } finally {
@@ -151,6 +159,40 @@ async function prepare(): Promise<readonly Work[]> {
       base: "bare bridge",
     },
   ];
+}
+
+function build(): void {
+  const { status, stderr } = spawnSync(process.execPath, [here("../../cli/dev/build.js")], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`the program could not be built:\n${stderr}`);
+}
+
+/** Start to first answer, without children: the middle of seven, after one that fills the compile cache. */
+async function showStarts(): Promise<void> {
+  const port = await freePort();
+  const config = join(scratch, "start.yaml");
+  await writeFile(
+    config,
+    JSON.stringify({ listen: `127.0.0.1:${port}`, servers: { docs: { url: "http://127.0.0.1:9/mcp" } } }),
+  );
+  const client = ["client", "--server-url", "http://127.0.0.1:9", "--port", String(port), "-l", "error"];
+  const starts: readonly (readonly [string, readonly string[]])[] = [
+    ["server, published", [...built, "server", "-c", config, "-l", "error"]],
+    ["server, from source", [...source, "server", "-c", config, "-l", "error"]],
+    ["client, published", [...built, ...client]],
+    ["client, from source", [...source, ...client]],
+  ];
+  print(`start to first answer, and memory then\n${columns("", "ms", "MiB")}`);
+  for (const [name, argv] of starts) {
+    const runs = [];
+    for (let i = 0; i < 8; i++) runs.push(await startOnce(argv, port, { XDG_CACHE_HOME: join(scratch, "cache") }));
+    const ms =
+      runs
+        .slice(1)
+        .map((run) => run.ms)
+        .toSorted((a, b) => a - b)[3] ?? 0;
+    print(columns(name, ms.toFixed(0), String(runs.at(-1)?.memory)));
+  }
+  print("");
 }
 
 async function compare({ title, tool, connections, contestants, base }: Work): Promise<void> {

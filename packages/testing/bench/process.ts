@@ -2,6 +2,7 @@
 import { fork, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 
 import type { Figures, Job } from "./load.ts";
@@ -71,6 +72,41 @@ export async function startCommand(
   }
   pin(child.pid, core);
   return child;
+}
+
+/** Starts a command until it answers `/health`, and ends it. */
+export async function startOnce(
+  argv: readonly string[],
+  port: number,
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly ms: number; readonly memory: number }> {
+  const [command = "", ...args] = argv;
+  const began = performance.now();
+  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: "ignore" });
+  started.add(child);
+  while (!(await answers(port))) {
+    if (child.exitCode !== null) throw new Error(`${argv.join(" ")} ended before it answered`);
+  }
+  const ms = performance.now() - began;
+  const memory = memoryOf(child.pid);
+  child.kill("SIGTERM");
+  await once(child, "exit");
+  started.delete(child);
+  return { ms, memory };
+}
+
+/** One try, on a bare socket: a client library would take longer to load than the program to start. */
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () =>
+      socket.write(`GET /health HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`),
+    );
+    socket.on("data", (chunk: Buffer) => {
+      socket.destroy();
+      resolve(chunk.toString("latin1").startsWith("HTTP/1.1 200"));
+    });
+    socket.on("error", () => setTimeout(() => resolve(false), 1));
+  });
 }
 
 /** Runs one job in a process of its own; `pids` are those whose CPU time is counted. */

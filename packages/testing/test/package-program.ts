@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { recordingBackend } from "@smcp/testing";
+import { recordingBackend, signingIssuer } from "@smcp/testing";
 
 export const root = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -75,26 +75,43 @@ interface Started {
   stop(): Promise<number | null>;
 }
 
+interface Resource {
+  readonly resource: string;
+}
+
 const CALL = { jsonrpc: "2.0", id: 7, method: "tools/list" };
 
 /** What a call through client and server gave. */
 export interface Tour {
   readonly health: string;
+  /** The server as its metadata names it. */
+  readonly resource: string;
+  /** Whom the backend was told of. */
+  readonly subject: unknown;
   readonly answer: unknown;
   /** The exit codes of client and server after SIGTERM. */
   readonly codes: readonly (number | null)[];
 }
 
-/** Runs `smcp server` before a backend of the test and `smcp client` before that, and sends one call through both. */
+/**
+ * Runs `smcp server` before a backend of the test and `smcp client` before that, signed in at an issuer of the test, and
+ * sends one call through both.
+ */
 export async function tourPair(place: Place, smcp: string): Promise<Tour> {
   await using backend = await recordingBackend();
+  await using issuer = await signingIssuer();
   const file = place.write(
     "smcp.yaml",
-    `listen: "127.0.0.1:0"\nauth: { mode: none }\nservers: { docs: { url: "${backend.url}/mcp" } }\n`,
+    `listen: "127.0.0.1:0"
+oidc: { issuers: ["${issuer.issuer}"], audience: api }
+servers: { docs: { url: "${backend.url}/mcp" } }
+`,
   );
   const server = await place.start(smcp, ["server", "-c", file], /address: (http:\/\/127\.0\.0\.1:\d+)/);
   const relays = /(http:\/\/127\.0\.0\.1:\d+) relays to/;
-  const client = await place.start(smcp, ["client", `--server-url=${server.url}`, "--port=0"], relays);
+  const secret = place.write("secret", "a-secret-of-the-test");
+  const signIn = [`--oidc-issuer=${issuer.issuer}`, "--oidc-client-id=app", `--oidc-client-secret-file=${secret}`];
+  const client = await place.start(smcp, ["client", `--server-url=${server.url}`, "--port=0", ...signIn], relays);
   const health = await fetch(`${client.url}/health`);
   const answer = await fetch(`${client.url}/mcp/docs`, {
     method: "POST",
@@ -103,6 +120,9 @@ export async function tourPair(place: Place, smcp: string): Promise<Tour> {
   });
   return {
     health: await health.text(),
+    // Answered by the framework, which is loaded for it only now.
+    resource: ((await (await fetch(`${server.url}/.well-known/oauth-protected-resource`)).json()) as Resource).resource,
+    subject: backend.seen[0]?.headers["x-subject"],
     answer: await answer.json(),
     codes: [await client.stop(), await server.stop()],
   };

@@ -86,6 +86,8 @@ describe("the published package, installed in an empty folder", () => {
   it("runs as server and client", async () => {
     expect(await tourPair(place, smcp)).toEqual({
       health: "OK",
+      resource: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
+      subject: "alice",
       answer: { jsonrpc: "2.0", id: 7, result: { path: "/mcp" } },
       codes: [0, 0],
     });
