@@ -94,9 +94,14 @@ describe("the README", () => {
     expect(blocks).toHaveLength(runs.length);
   });
 
-  test.each(runs)("its commands from %j on work as they stand", async (begins, run) => {
-    await run(blocks.find((block) => block.startsWith(begins)) ?? "");
-  });
+  test.each(runs)(
+    "its commands from %j on work as they stand",
+    async (begins, run) => {
+      await run(blocks.find((block) => block.startsWith(begins)) ?? "");
+      // The whole pair and its peers start here, beside everything else that the tests run.
+    },
+    120_000,
+  );
 
   test("names only files that are there", async () => {
     const links = [...readme.matchAll(/\]\(((?!http)[^)#]+)\)/g)].map(([, link = ""]) => link);
