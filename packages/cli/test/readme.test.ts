@@ -19,8 +19,9 @@ afterEach(() => folder[Symbol.dispose]());
 /** Runs a block in the root of the repository, with ports and names that are free here. */
 function start(block: string): Program {
   const env = {
-    PATH: process.env["PATH"],
-    HOME: process.env["HOME"],
+    // The whole of it: how the registry is reached may stand there.
+    ...process.env,
+    SMCP_VERIFY_LOCKFILE: "",
     XDG_CONFIG_HOME: folder.path,
     SMCP_PROXY_SERVER_PORT: "0",
     SMCP_CLIENT_PORT: "0",
