@@ -21,6 +21,8 @@ import type { Outcome } from "./metrics.ts";
 
 export interface ServeRules {
   readonly gate: Gate;
+  /** Further request headers that pass, lower-case. */
+  readonly forwardHeaders: readonly string[];
   readonly maxBody: Bytes;
   /** `undefined`: no metrics. */
   readonly metricsPath: string | undefined;
@@ -112,7 +114,12 @@ class Exchange {
     if (method === "GET" || headers.get("mcp-method") === "subscriptions/listen") reply.isStanding = true;
     await deliver(this.#gateway, {
       requestId: reply.requestId,
-      request: { method, path: pathAt(this.#gateway, target), headers: requestHeaders(headers), body: this.#body },
+      request: {
+        method,
+        path: pathAt(this.#gateway, target),
+        headers: requestHeaders(headers, this.#rules.forwardHeaders),
+        body: this.#body,
+      },
       send: (request, plan) => relay(this.#gateway.pool, request, reply, plan),
       fail: (refusal) => this.#refuse(refusal),
       isGone: () => reply.isClosed,

@@ -86,11 +86,11 @@ async function listen(settings: ClientSettings, gateway: Gateway): Promise<Clien
 
 /** The rules for a connection. The port is asked of its socket: a free one is known only once it is listened on. */
 function rulesOf(settings: ClientSettings): (socket: Socket) => ServeRules {
-  const { allowHosts, allowOrigins, maxBody, metrics, tls, localSecret } = settings;
+  const { allowHosts, allowOrigins, forwardHeaders, maxBody, metrics, tls, localSecret } = settings;
   const metricsPath = metrics.enabled ? metrics.path : undefined;
   const secret = localSecret && new LocalSecret(localSecret);
   const build = (own: OwnAddress | undefined): ServeRules => {
-    return { gate: openGate(localRules(own, allowHosts, allowOrigins)), maxBody, metricsPath, secret };
+    return { gate: openGate(localRules(own, allowHosts, allowOrigins)), forwardHeaders, maxBody, metricsPath, secret };
   };
   if (settings.socketPath !== undefined) {
     const rules = build(undefined);

@@ -230,3 +230,11 @@ test("a slow or malformed request is refused, and the client lives on", async ()
   expect(backend.seen).toEqual([]);
   expect((await post(client.url, "/v1/docs", CALL)).status).toBe(200);
 });
+
+test("a header that was told to pass does, its underscored twin does not", async () => {
+  const { client, backend } = await start(undefined, { forwardHeaders: ["x-tenant"] });
+  await post(client.url, "/v1/docs", CALL, { "x-tenant": "blue", x_tenant: "red", "x-other": "1" });
+  expect(backend.seen[0]?.headers).toMatchObject({ "x-tenant": "blue" });
+  expect(backend.seen[0]?.headers).not.toHaveProperty("x_tenant");
+  expect(backend.seen[0]?.headers).not.toHaveProperty("x-other");
+});

@@ -16,6 +16,7 @@ export function settingsFor(serverUrl: string, changes: Changes = {}): ClientSet
     serverTimeout: 5_000,
     authMode: "none",
     allowHosts: [],
+    forwardHeaders: [],
     allowOrigins: [],
     maxBody: 65_536,
     metrics: { enabled: true, path: "/metrics" },

@@ -138,7 +138,7 @@ export const clientFlags: readonly Flag[] = [
   { name: "allow-remote-bind", kind: "switch", description: "allow a --host that others can reach" },
   { name: "local-secret-file", kind: "string", description: "file with a secret that local apps must send" },
   { name: "require-peer-uid", kind: "switch", description: "serve this user's programs alone", unbuilt: true },
-  { name: "forward-header", kind: "list", description: "further request headers that pass", unbuilt: true },
+  { name: "forward-header", kind: "list", description: "further request headers that pass" },
   { name: "max-body", kind: "size", description: "largest body of a request", fallback: "4MiB" },
   { name: "metrics", kind: "switch", description: "serve metrics", fallback: "true" },
   { name: "metrics-path", kind: "string", description: "path of the metrics", fallback: "/metrics" },

@@ -12,6 +12,7 @@ import { freeze } from "./normalise.ts";
 import { ConfigInvalid, quote } from "./problem.ts";
 import { resolveReferences } from "./references.ts";
 import { issuerUrl, normalisePath, origin, readHttpUrl } from "./scalars.ts";
+import { OWN_HEADERS } from "./sections/backends.ts";
 import { isRecord } from "./untyped.ts";
 import { validate } from "./validate.ts";
 
@@ -54,6 +55,7 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
     oidc: signIn(read),
     allowHosts: read.list("allow-host").map((one) => hostValue(one, read)),
     allowOrigins: read.list("allow-origin").map((one) => allowedOrigin(one, read)),
+    forwardHeaders: read.list("forward-header").map((one) => headerName(one, read)),
     maxBody: read.number("max-body"),
     metrics: { enabled: read.isOn("metrics"), path: read.path("metrics-path") ?? "/metrics" },
     ...optional("tls", localTls(read)),
@@ -152,6 +154,14 @@ function localTls(read: Values): ClientSettings["tls"] {
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   const missing = [...(certFile === undefined ? ["--tls-cert"] : []), ...(keyFile === undefined ? ["--tls-key"] : [])];
   throw new Failure(`"--tls" needs ${missing.join(" and ")}`, "name the certificate and its key, in PEM files", 2);
+}
+
+/** A header that an app may send along; what smcp itself decides on it never is. */
+function headerName(text: string, read: Values): string {
+  const name = text.toLowerCase();
+  return /^[a-z0-9-]+$/.test(name) && !OWN_HEADERS.test(name)
+    ? name
+    : read.fail("forward-header", "names of headers that smcp does not set itself", quote(text));
 }
 
 function hostValue(text: string, read: Values): string {

@@ -44,6 +44,8 @@ export interface ClientSettings {
   readonly authMode: "none" | "oidc" | "auto";
   readonly oidc: ClientSignIn;
   readonly allowHosts: readonly string[];
+  /** Further request headers that pass, lower-case. */
+  readonly forwardHeaders: readonly string[];
   readonly allowOrigins: readonly string[];
   readonly maxBody: Bytes;
   readonly metrics: { readonly enabled: boolean; readonly path: string };

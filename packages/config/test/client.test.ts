@@ -43,6 +43,7 @@ test("the defaults are those of the contract", () => {
       clockTolerance: 30_000,
     },
     allowHosts: [],
+    forwardHeaders: [],
     allowOrigins: [],
     maxBody: 4_194_304,
     metrics: { enabled: true, path: "/metrics" },

@@ -25,7 +25,7 @@ const command = {
 };
 
 // Which of them the gateway itself decides on: passing them on would undo that.
-const OWN_HEADERS =
+export const OWN_HEADERS =
   /^(?:authorization|proxy-.*|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-length|expect|x-forwarded-.*|x-request-id|x-subject|x-email|forwarded)$/;
 
 const common = {
