@@ -2,7 +2,7 @@
 import { ConfigInvalid, type LoadedServer, readServerSettings } from "@smcp/config";
 
 export function load(text: string, env: Record<string, string> = {}, file = "smcp.yaml"): LoadedServer {
-  return readServerSettings(text, { path: file, env, cwd: "/work" });
+  return readServerSettings(text, { path: file, env, cwd: "/srv/smcp" });
 }
 
 /** The problems as they are printed, one a line, without the first sentence. */

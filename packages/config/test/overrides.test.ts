@@ -125,8 +125,8 @@ describe("a variable of the environment", () => {
     });
     expect(settings.server.port).toBe(9);
     expect(settings.server.tls).toEqual({
-      certFile: "/work/cert.pem",
-      keyFile: "/work/key.pem",
+      certFile: "/srv/smcp/cert.pem",
+      keyFile: "/srv/smcp/key.pem",
       clientAuth: "require",
     });
     expect(unbuilt).toEqual([

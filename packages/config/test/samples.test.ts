@@ -110,7 +110,7 @@ describe("smcp-proxy's file", () => {
         command: "npx",
         args: ["-y", "@modelcontextprotocol/server-memory"],
         env: new Map(),
-        workingDir: "/work",
+        workingDir: "/srv/smcp",
         stdioTimeout: 60_000,
         idleTtl: 1_800_000,
         maxChildren: 64,

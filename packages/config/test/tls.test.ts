@@ -10,12 +10,12 @@ describe("TLS at the server", () => {
 
   test.each([
     ["", {}],
-    [", client_ca_file: ca.pem", { clientCaFile: "/work/ca.pem" }],
-    [", client_ca_file: ca.pem, client_auth: request", { clientCaFile: "/work/ca.pem", clientAuth: "request" }],
+    [", client_ca_file: ca.pem", { clientCaFile: "/srv/smcp/ca.pem" }],
+    [", client_ca_file: ca.pem, client_auth: request", { clientCaFile: "/srv/smcp/ca.pem", clientAuth: "request" }],
     [', client_ca_file: ""', {}],
   ])("with%s", (more, expected) => {
     const { settings, unbuilt } = load(`tls: { enabled: true, ${PAIR}${more} }\n`);
-    const pair = { certFile: "/work/cert.pem", keyFile: "/k/key.pem" };
+    const pair = { certFile: "/srv/smcp/cert.pem", keyFile: "/k/key.pem" };
     expect(settings.server.tls).toEqual({ ...pair, clientAuth: "require", ...expected });
     expect(unbuilt).toEqual([]);
   });
@@ -40,8 +40,8 @@ describe("TLS towards a backend", () => {
   c: { url: "https://c", ca_file: "" }
 `);
     expect(settings.backends.map((one) => one.kind === "http" && one.tls)).toEqual([
-      { caFile: "/work/ca.pem" },
-      { certFile: "/work/cert.pem", keyFile: "/k/key.pem" },
+      { caFile: "/srv/smcp/ca.pem" },
+      { certFile: "/srv/smcp/cert.pem", keyFile: "/k/key.pem" },
       undefined,
     ]);
   });
@@ -64,5 +64,5 @@ servers:
 
 test("an issuer's authorities are in a file beside the working directory", () => {
   const { settings } = load('oidc: { issuers: [{ issuer: "https://idp.example.com", ca_file: idp.pem }] }\n');
-  expect(settings.issuers[0]?.caFile).toBe("/work/idp.pem");
+  expect(settings.issuers[0]?.caFile).toBe("/srv/smcp/idp.pem");
 });
