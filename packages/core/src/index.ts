@@ -7,10 +7,9 @@ export { headerText, mediaType, readHeaders, type HeaderMap } from "./http/heade
 export { hostReader, isLoopbackName, parseHost, type Host } from "./http/host.ts";
 export { isBelow, isCanonicalPath, parseTarget, type Target } from "./http/target.ts";
 export { describeError, silentLog, type Log, type LogFields } from "./log.ts";
-export { decodeHeader, eraOf, FIRST_MODERN_REVISION, verifyHeaders, type Era } from "./mcp/era.ts";
+export { eraOf, FIRST_MODERN_REVISION, verifyHeaders, type Era } from "./mcp/era.ts";
 export { LineSplitter, onOneLine } from "./mcp/lines.ts";
 export { readMessage, readMessageText, subjectOf, type Message } from "./mcp/message.ts";
-export { Ambiguous, NotJson, scan, type LevelName, type MemberSink } from "./mcp/scan.ts";
 export { SseReader, type SseEvent } from "./mcp/sse.ts";
 export { Pipeline, type Passage } from "./pipeline/run.ts";
 export { go, type Back, type Go, type Stage, type Step } from "./pipeline/stage.ts";

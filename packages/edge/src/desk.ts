@@ -49,6 +49,6 @@ export class Desk {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-    for (const reply of this.#watched) reply.beat(now, this.#silence, this.#writeLimit);
+    for (const reply of this.#watched.values()) reply.beat(now, this.#silence, this.#writeLimit);
   }
 }

@@ -206,10 +206,10 @@ async function drain({ server, release }: Served, desk: Desk, open: Place<Reply>
   desk.isDraining = true;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const isBusy = (): boolean => [...open].some((reply) => !reply.isStanding);
+  const isBusy = (): boolean => open.values().some((reply) => !reply.isStanding);
   const until = performance.now() + grace;
   while (isBusy() && performance.now() < until) await wait(20);
-  for (const reply of open) reply.abort();
+  for (const reply of open.values()) reply.abort();
   server.closeAllConnections();
   release();
   await closed;

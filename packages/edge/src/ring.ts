@@ -30,12 +30,12 @@ export class Place<T> {
     this.value = undefined;
   }
 
-  /** What the ring holds, in the order of entering. Members may leave meanwhile. */
-  *[Symbol.iterator](): Generator<T> {
-    for (let place = this.next; place !== this;) {
-      const { next, value } = place;
-      if (value !== undefined) yield value;
-      place = next;
+  /** What the ring holds at this moment, in the order of entering: whoever leaves later is in the list all the same. */
+  values(): T[] {
+    const values: T[] = [];
+    for (let place = this.next; place !== this; place = place.next) {
+      if (place.value !== undefined) values.push(place.value);
     }
+    return values;
   }
 }
