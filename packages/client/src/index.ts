@@ -1,1 +1,2 @@
-export { startClient, type Client, type ClientStreams } from "./start.ts";
+export type { Client } from "./client.ts";
+export { startClient, type ClientStreams } from "./start.ts";

@@ -6,6 +6,7 @@ import type { ClientSettings } from "@smcp/config";
 import { isLoopbackName, type Log } from "@smcp/core";
 import { openGate, openTrust, type Trust } from "@smcp/edge";
 
+import type { Client } from "./client.ts";
 import { openEndpoint } from "./endpoint.ts";
 import { openGateway, type Gateway } from "./gateway.ts";
 import { localRules, type OwnAddress } from "./local-rules.ts";
@@ -14,16 +15,6 @@ import { Metrics } from "./metrics.ts";
 import { serve, type ServeRules } from "./serve.ts";
 import { startBridge } from "./stdio/bridge.ts";
 import { chooseTokens } from "./tokens/choose.ts";
-
-/** A running client. */
-export interface Client {
-  /** Where apps reach it, `unix:` and a path for a socket; with `--stdio`, the address at the server that stdin and stdout speak to. */
-  readonly url: string;
-  /** Ends when the client has ended: by `close`, or with `--stdio` when its input ended. Never rejects. */
-  readonly done: Promise<void>;
-  /** Stops: what is under way may finish within the shutdown time-out. */
-  close(): Promise<void>;
-}
 
 /** The streams that `--stdio` speaks on. */
 export interface ClientStreams {

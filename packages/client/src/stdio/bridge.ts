@@ -23,7 +23,7 @@ import {
 
 import { deliver } from "../deliver.ts";
 import { pathAt, type Gateway } from "../gateway.ts";
-import type { Client } from "../start.ts";
+import type { Client } from "../client.ts";
 import { Output } from "./output.ts";
 import { Post, type PostParts } from "./post.ts";
 import { receive } from "./receive.ts";

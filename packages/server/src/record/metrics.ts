@@ -122,10 +122,10 @@ export class Metrics {
   }
 
   #observersOf(server: string, method: string): Map<number, Observer> {
-    const byMethod = this.#observers.get(server) ?? new Map<string, Map<number, Observer>>();
-    this.#observers.set(server, byMethod);
-    const byStatus = byMethod.get(method) ?? new Map<number, Observer>();
-    byMethod.set(method, byStatus);
+    let byMethod = this.#observers.get(server);
+    if (!byMethod) this.#observers.set(server, (byMethod = new Map()));
+    let byStatus = byMethod.get(method);
+    if (!byStatus) byMethod.set(method, (byStatus = new Map()));
     return byStatus;
   }
 
