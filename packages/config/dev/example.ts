@@ -147,10 +147,10 @@ function valueOf(path: Path, found: Found): string {
   if (given !== undefined) return textOf(given, {});
   if (found.fallback !== undefined) return textOf(found.fallback, found.meta);
   if (secret === true) return `"\${env:${String(path.at(-1)).toUpperCase()}}"`;
-  return placeholder(path, found);
+  return sampleOf(path, found);
 }
 
-function placeholder(path: Path, found: Found): string {
+function sampleOf(path: Path, found: Found): string {
   const [, word] = /^one of (\w+)/.exec(found.meta.expected ?? "") ?? [];
   if (word !== undefined) return word;
   if (found.meta.unit === "seconds") return "60s";
