@@ -1,0 +1,36 @@
+/**
+ * Signing a person in, as the rest of the client sees it: the port between whoever keeps the session (tokens/shared.ts) and
+ * whoever gets it (the flows in this folder).
+ */
+import type { Refusal } from "@smcp/core";
+
+import type { GrantRefused } from "../tokens/kept.ts";
+import type { Session } from "../tokens/session.ts";
+
+/** Gets sessions from the issuer, with or without the person. */
+export interface SignInPort {
+  /** One refresh request, bounded in time; never rejects. */
+  refresh(session: Session): Promise<Session | GrantRefused>;
+  /** Begins the interactive sign-in unless one is under way, in this process or another of the profile; tells how to finish it. Never rejects. */
+  begin(why: SignInReason): Promise<PendingSignIn | Refusal>;
+}
+
+/** Why somebody must sign in. */
+export interface SignInReason {
+  /** Step-up: what the server asked for. The sign-in asks for the union with what was asked for before. */
+  readonly scopes?: readonly string[];
+  /** Somebody asked for it (`smcp login`): the pauses after attempts that nobody answered do not count. */
+  readonly isAsked?: boolean;
+}
+
+/** A sign-in that waits for a person. */
+export interface PendingSignIn {
+  /** What the person must open. */
+  readonly url: string;
+  /** The code they compare (device). */
+  readonly code: string | undefined;
+  /** Wall-clock milliseconds. */
+  readonly expiresAt: number;
+  /** Ends with the session, or why there is none. Never rejects. */
+  readonly done: Promise<Session | Refusal>;
+}
