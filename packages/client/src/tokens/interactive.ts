@@ -25,6 +25,9 @@ export function interactiveTokens(serverUrl: URL, fetch: BoundedFetch): Tokens {
   return {
     get: () => Promise.resolve(undefined),
     renew: () => (asked ??= ask()),
+    signedIn: () => Promise.resolve(false),
+    onSignedIn: () => () => undefined,
+    describe: () => ({ state: asked ? "signed-out" : "unneeded" }),
   };
 }
 

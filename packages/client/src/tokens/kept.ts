@@ -2,11 +2,11 @@
  * Keeps one access token fresh, whatever flow it comes from: one attempt at a time shared by everybody, early renewal in
  * the background, a pause after failures. A token that still lives is never given up because its renewal failed.
  */
-import { isRefusal, type Clock, type Duration, type Refusal, type Secret } from "@smcp/core";
+import { isRefusal, publicMessage, type Clock, type Duration, type Refusal, type Secret } from "@smcp/core";
 
 import { backOff } from "../back-off.ts";
 import { lifetimeOfJwt, momentOf, since, thresholds, type Moment, type Thresholds } from "./lifetime.ts";
-import type { Token, Tokens } from "./tokens.ts";
+import type { SignInState, Token, TokenChallenge, Tokens } from "./tokens.ts";
 
 /** A token as it was issued. */
 export interface Granted {
@@ -18,6 +18,8 @@ export interface Granted {
 /** Why there is no token. */
 export interface GrantRefused {
   readonly refusal: Refusal;
+  /** The issuer's OAuth error code, where it answered with one: `invalid_grant`. */
+  readonly error?: string;
   /** How long the issuer wants not to be asked again. */
   readonly retryAfter?: Duration;
 }
@@ -85,11 +87,35 @@ class Keeper implements Tokens {
     return isRefusal(renewed) && this.#remaining(held) > 0 ? held.token : renewed;
   }
 
-  renew(used: Secret | undefined): Promise<Token> {
+  renew(used: Secret | undefined, challenge?: TokenChallenge): Promise<Token> {
+    // A machine's scopes are configured: asking again gives the same.
+    if (challenge?.error === "insufficient_scope") return Promise.resolve(used);
     const held = this.#held;
     if (!held || this.#remaining(held) <= 0) return this.#renewed(true);
     const isFresh = held.isReplacement && since(held.from, this.#rules.clock) < REPLACEMENT_PAUSE;
     return held.token !== used || isFresh ? Promise.resolve(held.token) : this.#renewed(true);
+  }
+
+  /** A machine waits for nobody: its attempt is the answer. */
+  async signedIn(): Promise<boolean> {
+    return !isRefusal(await this.get());
+  }
+
+  /** A machine is never signed out as a person is: what fails is told, and tried again by the next request. */
+  onSignedIn(): () => void {
+    return () => undefined;
+  }
+
+  describe(): SignInState {
+    const held = this.#held;
+    const remaining = held ? this.#remaining(held) : 0;
+    return {
+      state: remaining > 0 ? "signed-in" : "signed-out",
+      isRenewable: true,
+      isLasting: false,
+      ...(remaining > 0 && { expiresAt: this.#rules.clock.now() + remaining }),
+      ...(this.#failed && { problem: publicMessage(this.#failed.refusal) }),
+    };
   }
 
   #remaining(held: Held): Duration {

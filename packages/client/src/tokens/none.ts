@@ -13,5 +13,8 @@ export function noTokens(server: string): Tokens {
   return {
     get: () => Promise.resolve(undefined),
     renew: () => Promise.resolve(refuse("SIGN_IN_PENDING", { reason })),
+    signedIn: () => Promise.resolve(false),
+    onSignedIn: () => () => undefined,
+    describe: () => ({ state: "unneeded" }),
   };
 }
