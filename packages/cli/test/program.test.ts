@@ -37,7 +37,7 @@ describe("the program", () => {
     expect(client).toMatchObject({ code: 0, stderr: "" });
     expect(client.stdout).toContain("--oidc-client-secret-file");
     expect(client.stdout).toContain("SMCP_SERVER_URL (as SMCP_CLIENT_SERVER_URL)");
-    expect(client.stdout).toMatch(/--profile .*\(not built yet\)/);
+    expect(client.stdout).toMatch(/--agent-manifest .*\(not built yet\)/);
     const server = await folder.run(["server", "--help"]);
     expect(server.stdout).toMatch(/-c, --config/);
   });

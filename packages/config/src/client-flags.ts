@@ -112,14 +112,13 @@ export const clientFlags: readonly Flag[] = [
     unbuilt: true,
   },
   { name: "open", kind: "switch", description: "open a browser to sign in", fallback: "true" },
-  { name: "profile", kind: "string", description: "name of the account", fallback: "default", unbuilt: true },
+  { name: "profile", kind: "string", description: "name of the account", fallback: "default" },
   {
     name: "token-store",
     kind: "string",
     description: "where tokens are kept",
     fallback: "auto",
     values: ["auto", "keyring", "file", "memory"],
-    unbuilt: ["keyring", "file"],
   },
   {
     name: "dpop",

@@ -13,6 +13,7 @@ import { ConfigInvalid, quote } from "./problem.ts";
 import { resolveReferences } from "./references.ts";
 import { issuerUrl, normalisePath, origin, readHttpUrl } from "./scalars.ts";
 import { OWN_HEADERS } from "./sections/backends.ts";
+import { stateFolder } from "./state-folder.ts";
 import { isRecord } from "./untyped.ts";
 import { validate } from "./validate.ts";
 
@@ -53,6 +54,9 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
     serverTimeout: read.number("server-timeout"),
     authMode: authMode(found),
     oidc: signIn(read),
+    profile: read.text("profile") ?? "default",
+    tokenStore: read.text("token-store") as ClientSettings["tokenStore"],
+    stateFolder: stateFolder(env),
     allowHosts: read.list("allow-host").map((one) => hostValue(one, read)),
     allowOrigins: read.list("allow-origin").map((one) => allowedOrigin(one, read)),
     forwardHeaders: read.list("forward-header").map((one) => headerName(one, read)),

@@ -43,6 +43,12 @@ export interface ClientSettings {
   /** `auto`: what the server's metadata asks for. */
   readonly authMode: "none" | "oidc" | "auto";
   readonly oidc: ClientSignIn;
+  /** The account among several at one server. */
+  readonly profile: string;
+  /** `auto`: a file, sealed where there is a keyring. */
+  readonly tokenStore: "auto" | "keyring" | "file" | "memory";
+  /** Where tokens and other state of this user are kept, absolute. */
+  readonly stateFolder: string;
   readonly allowHosts: readonly string[];
   /** Further request headers that pass, lower-case. */
   readonly forwardHeaders: readonly string[];

@@ -29,3 +29,4 @@ export type {
 export { refuseUnbuilt, type Unbuilt } from "./unbuilt.ts";
 export { serverFlags } from "./server-flags.ts";
 export { starterFile } from "./starter.ts";
+export { stateFolder } from "./state-folder.ts";

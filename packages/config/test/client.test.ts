@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type ClientSettings, clientFlags, loadClientSettings, type LoadedClient } from "@smcp/config";
+import { type ClientSettings, clientFlags, loadClientSettings, type LoadedClient, stateFolder } from "@smcp/config";
 
 const SERVER = { "server-url": "https://mcp.example.com" };
 let cwd: string;
@@ -42,6 +42,9 @@ test("the defaults are those of the contract", () => {
       tokenTtlDelta: 30_000,
       clockTolerance: 30_000,
     },
+    profile: "default",
+    tokenStore: "auto",
+    stateFolder: stateFolder({}),
     allowHosts: [],
     forwardHeaders: [],
     allowOrigins: [],
@@ -149,9 +152,7 @@ describe("what is not built yet", () => {
     [{ "redirect-port": "1" }, '"--redirect-port" is'],
     [{ "oidc-flow": "device" }, '"--oidc-flow=device" is'],
     [{ dpop: "on", "token-file": "x" }, '"--token-file", "--dpop=on" are'],
-    [{ "token-store": "keyring" }, '"--token-store=keyring" is'],
     [{ "require-peer-uid": "true" }, '"--require-peer-uid" is'],
-    [{ profile: "work" }, '"--profile" is'],
   ])("%j is refused", (flags, names) => {
     expect(() => load({ ...SERVER, ...flags })).toThrow(failure(`${names} not built yet in this version`));
   });
@@ -166,6 +167,16 @@ describe("what is not built yet", () => {
     const flags = { tls: "false", dpop: "off", profile: "default", "token-store": "memory", open: "false" };
     expect(() => load({ ...SERVER, ...flags, "oidc-flow": "client-credentials" })).not.toThrow();
   });
+});
+
+test.each([
+  [{ XDG_STATE_HOME: "/s", HOME: "/h" }, "linux", "/s/smcp"],
+  [{ XDG_STATE_HOME: "s", HOME: "/h" }, "linux", "/h/.local/state/smcp"],
+  [{ HOME: "/h" }, "darwin", "/h/Library/Application Support/smcp"],
+  [{ HOME: "/h", LOCALAPPDATA: "/l" }, "win32", "/l/smcp"],
+  [{ HOME: "." }, "linux", join(userInfo().homedir, ".local/state/smcp")],
+])("with %j on %s, state is in %s, never in the working directory", (env, platform, folder) => {
+  expect(stateFolder(env, platform)).toBe(folder);
 });
 
 describe("TLS at the local listener", () => {
