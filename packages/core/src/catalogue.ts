@@ -48,6 +48,15 @@ export const catalogue = {
     level: "warn",
   },
   HEADER_MISMATCH: { status: 400, code: -32020, message: "{header} and the body disagree", level: "warn" },
+  ENVELOPE_INVALID: { status: 400, code: -32602, message: "invalid _meta envelope: {rule}", level: "info" },
+  VERSION_UNSUPPORTED: { status: 400, code: -32022, message: "unsupported protocol version", level: "info" },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    code: -32000,
+    message: "only POST is served in the modern era",
+    level: "info",
+    headers: { allow: "POST" },
+  },
   NOT_ACCEPTABLE: {
     status: 406,
     code: -32000,

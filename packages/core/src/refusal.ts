@@ -9,6 +9,8 @@ export interface Refusal {
   readonly reason?: string;
   /** Headers of this answer alone: a challenge, say. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Further members of the JSON-RPC error's `data`, of this answer alone. */
+  readonly data?: Readonly<Record<string, unknown>>;
   /** The id of the message that is answered, as raw JSON text, where only the refusing step knows it. */
   readonly id?: string;
 }
@@ -17,7 +19,7 @@ export interface Refusal {
 export function refuse(
   code: Code,
   facts?: Readonly<Record<string, string>>,
-  more?: { readonly reason?: string; readonly headers?: Readonly<Record<string, string>> },
+  more?: Pick<Refusal, "reason" | "headers" | "data">,
 ): Refusal {
   return { refused: code, ...(facts && { facts }), ...more };
 }
@@ -50,7 +52,7 @@ export function toWire(refusal: Refusal, requestId: string, id: string | undefin
       body: `${message}\n`,
     };
   }
-  const error = { code: entry.code, message, data: { ...entry.data, request_id: requestId } };
+  const error = { code: entry.code, message, data: { ...entry.data, ...refusal.data, request_id: requestId } };
   // The id is copied as it was written: a number beyond 2^53 keeps its digits.
   const head = id === undefined ? '{"jsonrpc":"2.0"' : `{"jsonrpc":"2.0","id":${id}`;
   return {

@@ -22,9 +22,19 @@ export interface Message {
   readonly progressToken: string | undefined;
   /** `params.requestId` of a cancellation, raw JSON text. */
   readonly cancels: string | undefined;
+  /** Where the value of `id` begins in the text; -1 without one. */
+  readonly idAt: number;
+  /** Where the value of `params._meta.progressToken` begins in the text; -1 without one. */
+  readonly progressTokenAt: number;
+  /** First character of `params._meta["io.modelcontextprotocol/clientCapabilities"]`. */
+  readonly capabilities: string | undefined;
+  /** True where `params._meta["io.modelcontextprotocol/logLevel"]` asks for log messages. */
+  readonly asksLogs: boolean;
 }
 
 const VERSION_KEY = "io.modelcontextprotocol/protocolVersion";
+const CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities";
+const LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -72,6 +82,11 @@ class Found implements MemberSink {
   requestId: string | undefined;
   progressToken: string | undefined;
   version: string | undefined;
+  idAt = -1;
+  progressTokenAt = -1;
+  /** First character. */
+  capabilities: string | undefined;
+  hasLogLevel = false;
 
   constructor(text: string) {
     this.text = text;
@@ -81,13 +96,20 @@ class Found implements MemberSink {
     if (level === "params") this.#addParameter(name, start, end);
     else if (level === "envelope") this.#addMember(name, start, end);
     else if (name === VERSION_KEY) this.version = this.text.slice(start, end);
-    else if (name === "progressToken") this.progressToken = this.text.slice(start, end);
+    else if (name === CAPABILITIES_KEY) this.capabilities = this.text[start];
+    else if (name === LOG_LEVEL_KEY) this.hasLogLevel = true;
+    else if (name === "progressToken") {
+      this.progressToken = this.text.slice(start, end);
+      this.progressTokenAt = start;
+    }
   }
 
   #addMember(name: string, start: number, end: number): void {
     if (name === "jsonrpc") this.jsonrpc = this.text.slice(start, end);
-    else if (name === "id") this.id = this.text.slice(start, end);
-    else if (name === "method") this.method = this.text.slice(start, end);
+    else if (name === "id") {
+      this.id = this.text.slice(start, end);
+      this.idAt = start;
+    } else if (name === "method") this.method = this.text.slice(start, end);
     else if (name === "params") this.params = this.text[start];
     else if (name === "result") this.hasResult = true;
     else if (name === "error") this.hasError = true;
@@ -142,6 +164,10 @@ function messageOf(found: Found, kind: Message["kind"], method: string): Message
     version: string(found.version),
     progressToken: found.progressToken,
     cancels: found.requestId,
+    idAt: found.idAt,
+    progressTokenAt: found.progressTokenAt,
+    capabilities: found.capabilities,
+    asksLogs: found.hasLogLevel,
   };
 }
 
