@@ -41,7 +41,7 @@ function plant(): string {
   return mark;
 }
 
-describe("in a hostile project folder", () => {
+describe("L7: in a hostile project folder", () => {
   test("the client runs on its flags alone", async () => {
     const mark = plant();
     const client = folder.start(["client", "--server-url", "http://127.0.0.1:1", "--port", "0"]);

@@ -40,7 +40,7 @@ test("json has one object a line, with the level's name", async () => {
 });
 
 describe("text", () => {
-  test("has one line for each message, whatever is in it", async () => {
+  test("J22, L28: has one line for each message, whatever is in it", async () => {
     const text = await written({ format: "text" }, (log) => log.warn({ a: "x\ny" }, "one\n\u001B[31mtwo\u0007"));
     expect(text).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: one  \[31mtwo  \{"a":"x\\ny"\}\n$/);
   });

@@ -63,7 +63,7 @@ describe("a running server", () => {
     expect([await statusOf(url, "old"), await statusOf(url, "new")]).toEqual([404, 502]);
   });
 
-  test("keeps the old configuration when the new one is wrong, and takes it up once it is mended", async () => {
+  test("L21: keeps the old configuration when the new one is wrong, and takes it up once it is mended", async () => {
     folder.write("smcp.yaml", file("docs"));
     const { program, url } = await start();
     folder.write("smcp.yaml", `${file("more")}metrics: { enabled: maybe }\nservrs: {}\n`);

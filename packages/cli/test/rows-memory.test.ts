@@ -32,7 +32,7 @@ const post = (url: string, method: string, params: object, more: Readonly<Record
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   });
 
-test.runIf(process.platform === "linux")("an answer of 200 MiB in one line passes through", async () => {
+test.runIf(process.platform === "linux")("H20: an answer of 200 MiB in one line passes through", async () => {
   using folder = new Folder();
   await using backend = await recordingBackend(async (_, response) => {
     const piece = Buffer.alloc(MIB, "x");
@@ -52,7 +52,7 @@ test.runIf(process.platform === "linux")("an answer of 200 MiB in one line passe
   expect(peak(program) - before).toBeLessThan(100 * MIB);
 });
 
-test.runIf(process.platform === "linux")("a line of 100 MiB of a child is not gathered: its session ends", async () => {
+test.runIf(process.platform === "linux")("L17: a line of 100 MiB of a child is not gathered: its session ends", async () => {
   using folder = new Folder();
   const { program, url } = await start(folder, `  files: { command: "${process.execPath}", args: ["${SCRIPTED}"] }\n`);
   const info = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "app", version: "1" } };

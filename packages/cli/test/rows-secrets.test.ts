@@ -107,7 +107,7 @@ const start = ["client", "--port=0", "-l", "debug"];
 const command = (program: Program): string =>
   execFileSync("ps", ["-ww", "-o", "args=", "-p", String(program.child.pid)], { encoding: "utf8" });
 
-describe("a client whose secret comes", () => {
+describe("L13, L14: a client whose secret comes", () => {
   test.each([
     ["from a file", ["--oidc-client-secret-file=client-secret"], {}],
     ["from the environment", [], { SMCP_CLIENT_OIDC_CLIENT_SECRET: secrets.clientSecret }],
@@ -134,7 +134,7 @@ describe("a client whose secret comes", () => {
   });
 });
 
-test("a child sees the safe names of the server's environment and what is configured for it, and no secret besides", async () => {
+test("L16: a child sees the safe names of the server's environment and what is configured for it, and no secret besides", async () => {
   const headers = { authorization: `Bearer ${await issuer.token()}` };
   const opened = await post(`${remote}/mcp/files`, "initialize", INITIALIZE, headers);
   expect(opened.status).toBe(200);
@@ -180,7 +180,7 @@ test("the server tells no secret in what everybody may read, by its commands, or
   expect(marked(command(server))).toEqual([]);
 });
 
-test("nothing of it all stands in what the server wrote", async () => {
+test("L13: nothing of it all stands in what the server wrote", async () => {
   server.child.kill("SIGTERM");
   const { code, stdout, stderr } = await server.ended;
   expect(code).toBe(0);

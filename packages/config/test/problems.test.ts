@@ -69,7 +69,7 @@ test("the failure counts the problems, exits 2 and says how to look again", () =
   }
 });
 
-describe("YAML that two readers could take in two ways is refused", () => {
+describe("L20: YAML that two readers could take in two ways is refused", () => {
   const bomb = `a: &a x\nb: [${"*a,".repeat(40)}]\n`;
   test.each([
     ["an empty file", "", "smcp.yaml:1: expected a map of keys, found nothing"],

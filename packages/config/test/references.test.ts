@@ -20,7 +20,7 @@ function rule(value: string): string {
   return JSON.stringify({ policies: [{ id: "p", rules: [{ action: "allow", conditions }] }] });
 }
 
-describe("a reference", () => {
+describe("L19: a reference", () => {
   test.each([
     ["${env:A}", "one"],
     ["${A}", "one"],

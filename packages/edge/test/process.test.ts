@@ -76,7 +76,7 @@ const WITH_GRANDCHILD = `
   spawn(process.execPath, ["-e", inner], { stdio: ["ignore", "inherit", "ignore"] });
 `;
 
-test("grandchildren that ignore TERM go with the group", async () => {
+test("L17: grandchildren that ignore TERM go with the group", async () => {
   const child = await startChild(script(`${WITH_GRANDCHILD} setInterval(() => {}, 1000);`, { grace: 100 }));
   const grandchild = Number(await firstText(child.stdout));
   expect(isAlive(grandchild)).toBe(true);
@@ -107,7 +107,7 @@ test("stopAll stops every child", async () => {
   expect(children.map((child) => isAlive(child.pid))).toEqual([false, false]);
 });
 
-test("a flood on stderr is cut to 200 lines, and told", async () => {
+test("L17: a flood on stderr is cut to 200 lines, and told", async () => {
   const lines: string[] = [];
   const child = await startChild(
     script(`process.stderr.write("noise\\n".repeat(500000), () => process.exit(0))`, {
@@ -129,7 +129,7 @@ test("a line of stderr over 8 KiB is dropped, and told; an unended last line is 
   await expect.poll(() => lines).toEqual(["a line of more than 8KiB was dropped", "last words"]);
 });
 
-test("a child sees the environment it was given and nothing of ours", async () => {
+test("L16: a child sees the environment it was given and nothing of ours", async () => {
   process.env["SMCP_TEST_SECRET"] = "hunter2";
   const child = await startChild({
     ...script(`console.log(Object.keys(process.env).toSorted().join())`),
@@ -138,7 +138,7 @@ test("a child sees the environment it was given and nothing of ours", async () =
   expect(await firstText(child.stdout)).toBe("ONE,PATH\n");
 });
 
-test("arguments reach the child as they are: there is no shell", async () => {
+test("L15: arguments reach the child as they are: there is no shell", async () => {
   const child = await startChild({
     command: process.execPath,
     args: ["-e", "console.log(process.argv[1])", "$(id); `id` && echo\nx"],

@@ -233,7 +233,7 @@ it("refuses a token of one issuer that names another", async () => {
   expect(backend.seen).toEqual([]);
 });
 
-it("binds a backend's session to the caller it was given to", async () => {
+it("J16: binds a backend's session to the caller it was given to", async () => {
   await using issuer = await signingIssuer();
   await using backend = await recordingBackend((seen, response) => {
     response.writeHead(200, { "content-type": "application/json", "mcp-session-id": "backend-7" });
@@ -284,7 +284,7 @@ describe("what the server says of itself", () => {
     expect((await request(`${at.server.url}/.well-known/oauth-protected-resource/none`)).statusCode).toBe(404);
   });
 
-  it("lists its backends to those who may know them", async () => {
+  it("L30: lists its backends to those who may know them", async () => {
     await using at = await house();
     expect((await request(`${at.server.url}/api/models`)).statusCode).toBe(401);
     const answer = await request(`${at.server.url}/api/models`, {

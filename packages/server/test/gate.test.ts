@@ -118,7 +118,7 @@ const rows: [title: string, text: string, status: number, message: string][] = [
   ["unknown path", head("GET /elsewhere HTTP/1.1", "Host: localhost"), 404, "no backend is configured for this path"],
 ];
 
-describe("what no two parsers may read in two ways reaches no backend", () => {
+describe("H1, H5, H6, H7, H13: what no two parsers may read in two ways reaches no backend", () => {
   it.each(rows)("%s", async (_, text, status, message) => {
     await using backend = await recordingBackend();
     await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
@@ -170,7 +170,7 @@ const rpc: [title: string, headers: string[], body: string, status: number, code
   ],
 ];
 
-describe("a body that is not one plain message is refused by name", () => {
+describe("H16, H17, J1, J3: a body that is not one plain message is refused by name", () => {
   it.each(rpc)("%s", async (_, headers, text, status, code, message) => {
     await using backend = await recordingBackend();
     await using server = await startTestServer({
@@ -203,7 +203,7 @@ describe("a body that is not one plain message is refused by name", () => {
   });
 });
 
-it("refuses a modern request whose headers and body disagree", async () => {
+it("J4: refuses a modern request whose headers and body disagree", async () => {
   await using backend = await recordingBackend();
   await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
   const text =
@@ -227,7 +227,7 @@ it("refuses a modern request whose headers and body disagree", async () => {
   expect(backend.seen).toEqual([]);
 });
 
-it("answers pipelined requests in order, each judged alone", async () => {
+it("H9: answers pipelined requests in order, each judged alone", async () => {
   await using backend = await recordingBackend();
   await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
   const answer = await sendRaw(
@@ -240,7 +240,7 @@ it("answers pipelined requests in order, each judged alone", async () => {
   expect(backend.seen.map((one) => one.body)).toEqual([body]);
 });
 
-it("does not wait for a request that never arrives whole", async () => {
+it("H18: does not wait for a request that never arrives whole", async () => {
   await using backend = await recordingBackend();
   await using server = await startTestServer({
     backends: [httpBackend("docs", backend.url)],
@@ -257,7 +257,7 @@ it("does not wait for a request that never arrives whole", async () => {
 const waiting = (path: string) =>
   head(`POST ${path} HTTP/1.1`, "Host: localhost", "Connection: close", "Expect: 100-continue", ...JSON_HEADERS);
 
-it("invites a body only when it is wanted", async () => {
+it("H15: invites a body only when it is wanted", async () => {
   await using backend = await recordingBackend();
   await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
   expect((await sendRaw(server.url, waiting("/elsewhere"))).text).toMatch(/^HTTP\/1.1 404/);

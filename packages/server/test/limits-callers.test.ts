@@ -22,7 +22,7 @@ function opened(url: string, text: string) {
   return { socket, closed };
 }
 
-it("a stranger that asks whether to send its body is refused at once, and no body is asked for", async () => {
+it("H15: a stranger that asks whether to send its body is refused at once, and no body is asked for", async () => {
   await using issuer = await signingIssuer();
   await using backend = await recordingBackend();
   await using server = await startTestServer({
@@ -39,7 +39,7 @@ it("a stranger that asks whether to send its body is refused at once, and no bod
   expect(backend.seen).toEqual([]);
 });
 
-describe("a body of more than 4 MiB, the default", () => {
+describe("H16: a body of more than 4 MiB, the default", () => {
   it("is refused by the length that is announced, before a byte of it, and the connection closed", async () => {
     await using backend = await recordingBackend();
     await using server = await startTestServer({ backends: [httpBackend("docs", backend.url)] });
@@ -82,7 +82,7 @@ function drip(socket: Socket, text: string): void {
   }, 200);
 }
 
-it("500 slow connections are ended by their limits, and others are served meanwhile", async () => {
+it("H18: 500 slow connections are ended by their limits, and others are served meanwhile", async () => {
   const huge = Buffer.alloc(32 << 20, "x");
   await using big = await recordingBackend((_, response) => {
     response.writeHead(200, { "content-type": "application/json" }).end(huge);
@@ -133,7 +133,7 @@ it("500 slow connections are ended by their limits, and others are served meanwh
   expect((await sendRaw(server.url, head("GET /health HTTP/1.1"))).status).toBe(200);
 }, 60_000);
 
-it("a caller that asks and asks and never reads is cut off, also where the server itself answers", async () => {
+it("H18: a caller that asks and asks and never reads is cut off, also where the server itself answers", async () => {
   const docs = httpBackend("docs", "http://127.0.0.1:1", { model: "m".repeat(1 << 20) });
   await using server = await startTestServer({ backends: [docs], server: { writeTimeout: 500 } });
   const { socket } = opened(server.url, head("GET /api/models HTTP/1.1").repeat(100));

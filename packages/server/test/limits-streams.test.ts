@@ -54,7 +54,7 @@ const LISTEN_HEADERS = {
 it.each([
   ["standing streams", false],
   ["subscriptions", true],
-])("one caller holds a quarter of all %s and no more, whatever its tokens; others have theirs", async (_, listen) => {
+])("H19: one caller holds a quarter of all %s and no more, whatever its tokens; others have theirs", async (_, listen) => {
   await using here = await house();
   const { issuer, backend, server } = here;
   const url = `${server.url}/docs`;

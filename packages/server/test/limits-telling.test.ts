@@ -18,7 +18,7 @@ async function seriesOf(url: string): Promise<string[]> {
   return text.split("\n").filter((line) => line.startsWith("mcp_") || line.startsWith("smcp_"));
 }
 
-it("10,000 random paths, tools, methods, subjects and key ids leave the number of series as it was", async () => {
+it("H26: 10,000 random paths, tools, methods, subjects and key ids leave the number of series as it was", async () => {
   await using issuer = await signingIssuer();
   await using backend = await recordingBackend();
   await using server = await startTestServer({
@@ -80,7 +80,7 @@ it("a backend that answers with every status there is has one series for all tha
 const planted = new Error("planted in /srv/app/node_modules/secret.ts");
 const TELLING = /planted|srv|node_modules|\.ts|smcp\/|undici|node\//i;
 
-describe("a bug is told by a constant sentence and the request's id, and nothing of the program", () => {
+describe("H27: a bug is told by a constant sentence and the request's id, and nothing of the program", () => {
   it("in an answer of the server's own", async () => {
     const docs = Object.defineProperty(httpBackend("docs", "http://127.0.0.1:1"), "maxTokens", {
       get() {

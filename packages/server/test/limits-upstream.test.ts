@@ -45,7 +45,7 @@ function flood(socket: Socket, next: () => string): void {
 
 const FAILED = { code: 50201, message: 'the backend "docs" failed' };
 
-describe("a backend that answers with", () => {
+describe("H20, H21: a backend that answers with", () => {
   it.each<[string, (socket: Socket) => void]>([
     [
       "headers without end",
@@ -128,7 +128,7 @@ describe("a backend that answers with", () => {
   });
 });
 
-describe("an answer without end", () => {
+describe("H20: an answer without end", () => {
   it.each([
     ["as events", "text/event-stream", `data: ${"x".repeat(1_000)}\n\n`],
     ["as one line", "application/json", "x".repeat(1_000)],

@@ -40,7 +40,7 @@ describe("a request", () => {
     expect(backend.seen[0]?.url).toBe(seen);
   });
 
-  it("goes to the longest matching path, on segment boundaries, and nowhere else", async () => {
+  it("H3: goes to the longest matching path, on segment boundaries, and nowhere else", async () => {
     await using one = await recordingBackend();
     await using two = await recordingBackend();
     await using server = await startTestServer({
@@ -51,7 +51,7 @@ describe("a request", () => {
     expect(two.seen.map(({ url }) => url)).toEqual(["/c"]);
   });
 
-  it("carries the listed headers, ours, and nothing else", async () => {
+  it("H10, H11, H12: carries the listed headers, ours, and nothing else", async () => {
     await using backend = await recordingBackend();
     await using server = await startTestServer({
       backends: [httpBackend("docs", backend.url, { model: "m-1", forwardHeaders: ["x-tenant", "x-team"] })],
@@ -114,7 +114,7 @@ describe("a request", () => {
 });
 
 describe("an answer", () => {
-  it("comes back byte for byte, with the listed headers only", async () => {
+  it("H23: comes back byte for byte, with the listed headers only", async () => {
     const body = '{"jsonrpc":"2.0","id":1,"result":{ "x":12345678901234567890 }}';
     await using backend = await recordingBackend((_, response) => {
       response.writeHead(200, {
@@ -169,7 +169,7 @@ describe("an answer", () => {
     [403, 50202, `the backend "docs" refused the gateway's credential`],
     [302, 50201, 'the backend "docs" failed'],
     [307, 50201, 'the backend "docs" failed'],
-  ])("of status %i becomes a gateway error", async (status, code, message) => {
+  ])("H22, H24: of status %i becomes a gateway error", async (status, code, message) => {
     await using elsewhere = await recordingBackend();
     await using backend = await recordingBackend((_, response) => {
       response.writeHead(status, { location: elsewhere.url, "www-authenticate": "Bearer x" }).end();

@@ -137,7 +137,7 @@ test("a child that closes its output is of no use and is stopped", async () => {
   await expect.poll(() => isAlive(session.pid), { timeout: 10_000 }).toBe(false);
 });
 
-test("a child that ignores the end of its input and TERM is killed, after DELETE and at close", async () => {
+test("L17: a child that ignores the end of its input and TERM is killed, after DELETE and at close", async () => {
   await using bridge = await openBridge(scripted("ignores-term"));
   const deleted = await openSession(bridge.url);
   const left = await openSession(bridge.url);
@@ -159,7 +159,7 @@ test("close stops a child that is just being started", async () => {
   expect(await refusal(await opening)).toEqual(failed(0));
 });
 
-test("lines that are no messages are dropped, told loudly once, and never shown in the log", async () => {
+test("L17: lines that are no messages are dropped, told loudly once, and never shown in the log", async () => {
   await using bridge = await openBridge(scripted("prints-banner"));
   const session = await openSession(bridge.url);
   expect(await session.ask(1, "say", { lines: ["TOP SECRET", '{"a":1}'] })).toEqual({
@@ -202,7 +202,7 @@ test("a line of 10 MiB fits by default, as an event too", async () => {
   expect(event?.length).toBe('event: message\ndata: {"jsonrpc":"2.0","id":1,"result":{"text":""}}'.length + size);
 });
 
-test("a CR between two tokens does not cut an event", async () => {
+test("J24: a CR between two tokens does not cut an event", async () => {
   await using bridge = await openBridge();
   const session = await openSession(bridge.url);
   const line = '{"jsonrpc":"2.0",\r"method":"notifications/message","params":{}}';
@@ -347,7 +347,7 @@ test("what is kept while no stream is open is bounded, the newest stays", async 
   for (const n of [3, 4, 5]) expect(await next(stream)).toBe(changed(n));
 });
 
-test("the child sees the safe names of our environment and its own settings, its own folder, and no shell", async () => {
+test("L15, L16: the child sees the safe names of our environment and its own settings, its own folder, and no shell", async () => {
   await using bridge = await openBridge({
     args: [fixture("stdio-scripted.js"), "$(id); `id` && echo"],
     environment: { PATH: process.env["PATH"], HOME: "/home/x", SMCP_SECRET: "hunter2", NODE_OPTIONS: "--bad" },

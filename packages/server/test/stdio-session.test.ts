@@ -33,7 +33,7 @@ test("initialize opens a session with a child, whose answer passes byte for byte
   expect([bridge.upstream.sessionCount, bridge.upstream.childCount]).toEqual([1, 1]);
 });
 
-test("two sessions have two children, and equal ids at the same moment get their own answers", async () => {
+test("J15, L18: two sessions have two children, and equal ids at the same moment get their own answers", async () => {
   await using bridge = await openBridge();
   const [ann, bob] = await Promise.all([openSession(bridge.url), openSession(bridge.url)]);
   expect(ann.pid).not.toBe(bob.pid);
@@ -48,7 +48,7 @@ test("two sessions have two children, and equal ids at the same moment get their
   expect(bobAnswer).toBe('{"jsonrpc":"2.0","id":0,"result":{"released":"bob"}}');
 });
 
-test("a thousand calls at once in ten sessions each get their own answer", async () => {
+test("J15: a thousand calls at once in ten sessions each get their own answer", async () => {
   await using bridge = await openBridge();
   const sessions = await Promise.all(Array.from({ length: 10 }, () => openSession(bridge.url)));
   const answers = await Promise.all(
@@ -101,7 +101,7 @@ test("a request written over several lines arrives as one", async () => {
   expect(await response.json()).toMatchObject({ id: 7, result: { params: { a: "b\n" } } });
 });
 
-test("notifications and responses are 202 without a body", async () => {
+test("J14: notifications and responses are 202 without a body", async () => {
   await using bridge = await openBridge();
   const session = await openSession(bridge.url);
   for (const message of [
@@ -155,7 +155,7 @@ test("an unknown session is 404 whatever is asked of it", async () => {
   expect(await refusal(await stale.delete())).toEqual({ ...unknown, id: undefined });
 });
 
-test("a session id that comes with initialize is never taken over", async () => {
+test("J17: a session id that comes with initialize is never taken over", async () => {
   await using bridge = await openBridge();
   const response = await caller(bridge.url, "fixed-by-an-attacker").post(INITIALIZE);
   expect(response.status).toBe(200);
