@@ -52,19 +52,25 @@ test.runIf(process.platform === "linux")("H20: an answer of 200 MiB in one line 
   expect(peak(program) - before).toBeLessThan(100 * MIB);
 });
 
-test.runIf(process.platform === "linux")("L17: a line of 100 MiB of a child is not gathered: its session ends", async () => {
-  using folder = new Folder();
-  const { program, url } = await start(folder, `  files: { command: "${process.execPath}", args: ["${SCRIPTED}"] }\n`);
-  const info = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "app", version: "1" } };
-  const opened = await post(`${url}/mcp/files`, "initialize", info);
-  await opened.text();
-  const session = { "mcp-session-id": opened.headers.get("mcp-session-id") ?? "" };
-  const before = peak(program);
-  const refused = await post(`${url}/mcp/files`, "big", { size: 100 * MIB }, session);
-  expect([refused.status, await refused.json()]).toMatchObject([
-    502,
-    { id: 1, error: { code: 50201, message: 'the backend "files" failed' } },
-  ]);
-  expect(peak(program) - before).toBeLessThan(100 * MIB);
-  expect((await post(`${url}/mcp/files`, "ping", {}, session)).status).toBe(404);
-});
+test.runIf(process.platform === "linux")(
+  "L17: a line of 100 MiB of a child is not gathered: its session ends",
+  async () => {
+    using folder = new Folder();
+    const { program, url } = await start(
+      folder,
+      `  files: { command: "${process.execPath}", args: ["${SCRIPTED}"] }\n`,
+    );
+    const info = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "app", version: "1" } };
+    const opened = await post(`${url}/mcp/files`, "initialize", info);
+    await opened.text();
+    const session = { "mcp-session-id": opened.headers.get("mcp-session-id") ?? "" };
+    const before = peak(program);
+    const refused = await post(`${url}/mcp/files`, "big", { size: 100 * MIB }, session);
+    expect([refused.status, await refused.json()]).toMatchObject([
+      502,
+      { id: 1, error: { code: 50201, message: 'the backend "files" failed' } },
+    ]);
+    expect(peak(program) - before).toBeLessThan(100 * MIB);
+    expect((await post(`${url}/mcp/files`, "ping", {}, session)).status).toBe(404);
+  },
+);

@@ -54,40 +54,43 @@ const LISTEN_HEADERS = {
 it.each([
   ["standing streams", false],
   ["subscriptions", true],
-])("H19: one caller holds a quarter of all %s and no more, whatever its tokens; others have theirs", async (_, listen) => {
-  await using here = await house();
-  const { issuer, backend, server } = here;
-  const url = `${server.url}/docs`;
-  const held: Awaited<ReturnType<typeof open>>[] = [];
-  for (let n = 0; n < 16; n++) held.push(await open(url, await issuer.token({ jti: `${n}` }), listen));
-  expect(held.map(({ statusCode }) => statusCode)).toEqual(Array.from({ length: 16 }, () => 200));
+])(
+  "H19: one caller holds a quarter of all %s and no more, whatever its tokens; others have theirs",
+  async (_, listen) => {
+    await using here = await house();
+    const { issuer, backend, server } = here;
+    const url = `${server.url}/docs`;
+    const held: Awaited<ReturnType<typeof open>>[] = [];
+    for (let n = 0; n < 16; n++) held.push(await open(url, await issuer.token({ jti: `${n}` }), listen));
+    expect(held.map(({ statusCode }) => statusCode)).toEqual(Array.from({ length: 16 }, () => 200));
 
-  const surplus = await open(url, await issuer.token(), listen);
-  expect([surplus.statusCode, surplus.headers["retry-after"], await surplus.body.json()]).toEqual([
-    429,
-    "5",
-    {
-      jsonrpc: "2.0",
-      ...(listen && { id: 1 }),
-      error: {
-        code: 42901,
-        message: "too many open streams",
-        data: { request_id: surplus.headers["x-request-id"] },
+    const surplus = await open(url, await issuer.token(), listen);
+    expect([surplus.statusCode, surplus.headers["retry-after"], await surplus.body.json()]).toEqual([
+      429,
+      "5",
+      {
+        jsonrpc: "2.0",
+        ...(listen && { id: 1 }),
+        error: {
+          code: 42901,
+          message: "too many open streams",
+          data: { request_id: surplus.headers["x-request-id"] },
+        },
       },
-    },
-  ]);
-  expect(backend.seen).toHaveLength(16);
-  expect(server.lines.at(-1)?.fields).toMatchObject({
-    refused: "STREAMS_EXHAUSTED",
-    subject: "alice",
-    reason: "this caller holds 16 already",
-  });
-  expect((await open(url, await issuer.token({ sub: "bob" }), listen)).statusCode).toBe(200);
+    ]);
+    expect(backend.seen).toHaveLength(16);
+    expect(server.lines.at(-1)?.fields).toMatchObject({
+      refused: "STREAMS_EXHAUSTED",
+      subject: "alice",
+      reason: "this caller holds 16 already",
+    });
+    expect((await open(url, await issuer.token({ sub: "bob" }), listen)).statusCode).toBe(200);
 
-  held[3]?.leave();
-  await expect.poll(async () => (await open(url, await issuer.token(), listen)).statusCode).toBe(200);
-  expect((await open(url, await issuer.token(), listen)).statusCode).toBe(429);
-});
+    held[3]?.leave();
+    await expect.poll(async () => (await open(url, await issuer.token(), listen)).statusCode).toBe(200);
+    expect((await open(url, await issuer.token(), listen)).statusCode).toBe(429);
+  },
+);
 
 it("a caller that holds all the streams it may still makes its calls", async () => {
   await using here = await house();
