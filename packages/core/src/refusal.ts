@@ -26,7 +26,7 @@ export function refuse(
 
 /** Tells a refusal from any other answer of a step. */
 export function isRefusal(value: unknown): value is Refusal {
-  return typeof value === "object" && value !== null && "refused" in value;
+  return typeof value === "object" && value !== null && (value as Partial<Refusal>).refused !== undefined;
 }
 
 /** A refusal as it goes out: status, headers, body. */

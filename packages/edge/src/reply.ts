@@ -47,6 +47,8 @@ export class Reply {
   #onHead: ((head: ReplyHead) => void)[] | undefined;
   #onClosed: ((ending: Ending) => void)[] | undefined;
   #onDrain: (() => void)[] | undefined;
+  /** Headers that have not left yet: they wait for the end of the turn, or for an end of the answer before that. */
+  #held: string[] | undefined;
   #queue: Uint8Array[] | undefined;
   #queued = 0;
   #isScheduled = false;
@@ -97,13 +99,11 @@ export class Reply {
     head.headers.push("x-request-id", this.requestId);
     if (this.#mustClose()) head.headers.push("connection", "close");
     this.#status = head.status;
-    this.#outgoing.writeHead(head.status, head.headers);
     if (flush) {
+      this.#held = head.headers;
       this.#isEventStream = isEventStream(head.headers);
-      this.#lastWrite = this.#desk.now();
-      if (this.#isEventStream) this.#watch();
       this.#schedule();
-    }
+    } else this.#outgoing.writeHead(head.status, head.headers);
   }
 
   /** Adds to the body. False when the reader is slow: wait for {@link onceDrained}. */
@@ -132,6 +132,9 @@ export class Reply {
     }
     const rest = this.#queue ? this.#gather() : chunk;
     this.#unwatch();
+    // All of it is here before anything has left: a length costs less than a chunk and its end.
+    if (this.#held && mayHaveLength(this.#status)) this.#held.push("content-length", String(rest?.length ?? 0));
+    this.#release();
     if (rest) {
       this.#bytes += rest.length;
       this.#outgoing.end(rest);
@@ -197,8 +200,21 @@ export class Reply {
       this.#isScheduled = false;
       if (this.#isClosed || this.#isEnded) return;
       if (this.#queue) this.#flush();
-      else if (this.#bytes === 0) this.#outgoing.flushHeaders();
+      else if (this.#held) {
+        this.#release();
+        this.#outgoing.flushHeaders();
+      }
     });
+  }
+
+  /** Lets the headers go. An answer that is still open after the turn it began in is a stream to be looked after. */
+  #release(): void {
+    if (!this.#held) return;
+    this.#outgoing.writeHead(this.#status, this.#held);
+    this.#held = undefined;
+    if (this.#isEnded) return;
+    this.#lastWrite = this.#desk.now();
+    if (this.#isEventStream) this.#watch();
   }
 
   #flush(): void {
@@ -207,6 +223,7 @@ export class Reply {
   }
 
   #put(chunk: Uint8Array): void {
+    this.#release();
     this.#bytes += chunk.length;
     if (this.#isEventStream) {
       this.#lastWrite = this.#desk.now();
@@ -245,6 +262,7 @@ export class Reply {
     const total = this.#queued;
     this.#queue = undefined;
     this.#queued = 0;
+    this.#desk.garbage.passed(total);
     return queue.length === 1 ? queue[0] : this.#desk.slab.join(queue, total);
   }
 
@@ -277,6 +295,11 @@ export class Reply {
   #ending(): Ending {
     return { status: this.#status, bytes: this.#bytes, complete: this.#outgoing.writableFinished };
   }
+}
+
+/** False for the answers that have no body by definition. */
+function mayHaveLength(status: number): boolean {
+  return status !== 204 && status !== 304;
 }
 
 /** True when a request announces a body, however it is framed. */

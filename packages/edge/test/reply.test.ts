@@ -59,6 +59,19 @@ describe("an answer", () => {
     await expect.poll(() => bodyOf(text())).toBe("2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n");
   });
 
+  it("that is whole before its turn is over says its length, a stream too", async () => {
+    await serve(new Desk(1_000));
+    onReply = (reply) => {
+      reply.start(200, [...STREAM], true);
+      reply.write(Buffer.from("a"));
+      reply.end(Buffer.from("b"));
+    };
+    const { text } = ask();
+    await expect.poll(() => bodyOf(text())).toBe("ab");
+    expect(text().toLowerCase()).toContain("\r\ncontent-length: 2\r\n");
+    expect(text().toLowerCase()).not.toContain("transfer-encoding");
+  });
+
   it("sends the headers of a stream though nothing follows", async () => {
     await serve(new Desk(1_000));
     onReply = (reply) => reply.start(200, [...STREAM], true);

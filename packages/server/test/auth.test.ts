@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 
-import { request } from "undici";
+import { Agent, request } from "undici";
 import { describe, expect, it } from "vitest";
 
 import { Secret } from "@smcp/core";
@@ -49,6 +49,32 @@ async function house(trustMore: Parameters<typeof trust>[1] = {}) {
 
 const HOUR = 3_600;
 const now = () => Math.floor(Date.now() / 1_000);
+
+describe("a connection that is kept", () => {
+  it("is asked for its credential with every request: another one is another caller, a bad one is refused", async () => {
+    await using at = await house();
+    const one = new Agent({ connections: 1, pipelining: 1 });
+    const ask = async (token: string | undefined): Promise<number> => {
+      const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+      const { statusCode, body: answer } = await request(at.url, { method: "POST", body, headers, dispatcher: one });
+      await answer.dump();
+      return statusCode;
+    };
+    const [alice, bob] = [await at.issuer.token({ sub: "alice" }), await at.issuer.token({ sub: "bob" })];
+    for (const token of [alice, alice, bob, alice]) expect(await ask(token)).toBe(200);
+    expect(await ask(`${alice.slice(0, -4)}AAAA`)).toBe(401);
+    expect(await ask(undefined)).toBe(401);
+    expect(await ask(bob)).toBe(200);
+    expect(at.backend.seen.map(({ headers }) => headers["x-subject"])).toEqual([
+      "alice",
+      "alice",
+      "bob",
+      "alice",
+      "bob",
+    ]);
+    await one.close();
+  });
+});
 
 describe("a request without a good credential reaches no backend", () => {
   it("none at all: 401 with the way to sign in, and no error", async () => {

@@ -45,19 +45,21 @@ function finished(began: number, isGood: boolean): void {
 function overHttp(id: number): void {
   const text = body(id);
   const lines = Object.entries(job.headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = `POST ${job.path} HTTP/1.1\r\nhost: 127.0.0.1:${job.port}\r\n${lines.join("")}`;
-  const message = Buffer.from(`${head}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+  const lead = `POST ${job.path} HTTP/1.1\r\nhost: 127.0.0.1:${job.port}\r\n${lines.join("")}`;
+  const message = Buffer.from(`${lead}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
   const mark = `"id":${id},`;
   const socket = connect({ port: job.port, host: "127.0.0.1", noDelay: true });
   let began = 0;
   let left = -1;
   let isGood = false;
+  let head = "";
   let tail = "";
   const next = (): void => {
     if (isOver) return void socket.destroy();
     began = performance.now();
     left = -1;
     isGood = false;
+    head = "";
     tail = "";
     socket.write(message);
   };
@@ -72,16 +74,15 @@ function overHttp(id: number): void {
       left = at < 0 ? -2 : Number.parseInt(headers.slice(at + 15), 10);
       isGood = headers.startsWith("http/1.1 200");
       part = chunk.subarray(end + 4);
-      if (left >= 0 && !part.toString("latin1", 0, 60).includes(mark)) isGood = false;
+      head = part.toString("latin1", 0, 60);
     }
+    tail = (tail + part.toString("latin1", Math.max(0, part.length - 80))).slice(-80);
     if (left >= 0) {
       left -= part.length;
       if (left > 0) return;
-    } else {
-      tail = (tail + part.toString("latin1", Math.max(0, part.length - 80))).slice(-80);
-      if (!tail.endsWith("0\r\n\r\n")) return;
-      if (!tail.includes(mark)) isGood = false;
-    }
+    } else if (!tail.endsWith("0\r\n\r\n")) return;
+    // A short answer begins with its id, a stream of events ends with it.
+    if (!head.includes(mark) && !tail.includes(mark)) isGood = false;
     finished(began, isGood);
     next();
   });

@@ -2,6 +2,7 @@
  * Headers read once, from the raw list: only it shows repeated names. A header that decides anything may stand there once;
  * a second one is refused rather than picked from.
  */
+import { lowerName } from "./header-names.ts";
 
 /** Header values by lower-case name; a repeatable header's values are joined by commas. */
 export type HeaderMap = ReadonlyMap<string, string>;
@@ -28,7 +29,7 @@ const ONCE: ReadonlySet<string> = new Set([
 export function readHeaders(raw: readonly string[]): HeaderMap | string {
   const headers = new Map<string, string>();
   for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
+    const name = lowerName(raw[i] as string);
     const value = raw[i + 1] as string;
     const before = headers.get(name);
     if (before === undefined) headers.set(name, value);

@@ -1,11 +1,13 @@
 /** Decides who a request is from: the one way in for every kind of caller. */
+import type { Socket } from "node:net";
+
 import { isRefusal, refuse, type Refusal } from "@smcp/core";
 
 import type { Arrival } from "../exchange/facts.ts";
 import { bearerToken } from "./bearer.ts";
 import { challenge } from "./challenge.ts";
 import { anonymous, type Principal } from "./principal.ts";
-import type { TokenValidator } from "./validator.ts";
+import type { TokenValidator, Verdict } from "./validator.ts";
 import type { VerifiedToken } from "./verify.ts";
 
 /** Knows every caller, or, without a validator, asks nobody. */
@@ -29,21 +31,54 @@ export class Callers {
   identify(arrival: Arrival, resourcePath: string): Principal | Refusal | Promise<Principal | Refusal> {
     const validator = this.#validator;
     if (!validator) return anonymous;
-    const metadata = `${arrival.origin}${METADATA_PATH}${resourcePath === "/" ? "" : resourcePath}`;
-    const token = bearerToken(arrival.admitted.headers.get("authorization"));
-    if (token === undefined) return challenge(refuse("SIGN_IN_NEEDED"), metadata, false);
-    if (token === null) return challenge(refuse("TOKEN_INVALID"), metadata, true);
-    const judge = (verdict: VerifiedToken | Refusal): Principal | Refusal => {
-      const answer = isRefusal(verdict) ? verdict : forUs(verdict, validator, arrival, resourcePath);
-      return isRefusal(answer) && answer.refused === "TOKEN_INVALID" ? challenge(answer, metadata, true) : answer;
+    const header = arrival.admitted.headers.get("authorization");
+    const connection: Connection = arrival.incoming.socket;
+    const known = connection[LAST];
+    // A credential of this connection that still holds is compared, not read and hashed again.
+    if (known?.header === header && known?.validator === validator && validator.holds(known.verdict)) {
+      return judge(known.verdict.answer, validator, arrival, resourcePath);
+    }
+    const token = bearerToken(header);
+    if (!token) {
+      const refusal = refuse(token === undefined ? "SIGN_IN_NEEDED" : "TOKEN_INVALID");
+      return challenge(refusal, metadataOf(arrival, resourcePath), token === null);
+    }
+    const settle = (verdict: Verdict): Principal | Refusal => {
+      connection[LAST] = { header, validator, verdict };
+      return judge(verdict.answer, validator, arrival, resourcePath);
     };
     const verdict = validator.validate(token);
-    return verdict instanceof Promise ? verdict.then(judge) : judge(verdict);
+    return verdict instanceof Promise ? verdict.then(settle) : settle(verdict);
   }
 }
 
+/** What the last credential of a connection was found to be: the next request on it mostly brings the same one. */
+interface Remembered {
+  readonly header: string | undefined;
+  readonly validator: TokenValidator;
+  readonly verdict: Verdict;
+}
+
+const LAST = Symbol("last credential");
+type Connection = Socket & { [LAST]?: Remembered };
+
 /** RFC 9728's well-known place for a resource's metadata; the resource's own path follows. */
 export const METADATA_PATH = "/.well-known/oauth-protected-resource";
+
+function metadataOf({ origin }: Arrival, resourcePath: string): string {
+  return `${origin}${METADATA_PATH}${resourcePath === "/" ? "" : resourcePath}`;
+}
+
+function judge(
+  answer: VerifiedToken | Refusal,
+  validator: TokenValidator,
+  arrival: Arrival,
+  path: string,
+): Principal | Refusal {
+  const judged = isRefusal(answer) ? answer : forUs(answer, validator, arrival, path);
+  if (!isRefusal(judged) || judged.refused !== "TOKEN_INVALID") return judged;
+  return challenge(judged, metadataOf(arrival, path), true);
+}
 
 function forUs(token: VerifiedToken, validator: TokenValidator, arrival: Arrival, path: string): Principal | Refusal {
   if (validator.isAudienceOf(token)) return token.principal;

@@ -1,3 +1,5 @@
+import { headerText } from "@smcp/core";
+
 /** Who is behind a request. */
 export interface Principal {
   readonly kind: "anonymous" | "oidc";
@@ -13,6 +15,15 @@ export interface Principal {
   readonly groups: readonly string[];
   /** Issuer and subject in one text: what sessions and limits are bound to. */
   readonly key: string;
+  /** What backends are told: a flat list of header names and values, fit to be sent. Made once, not for every request. */
+  readonly told: readonly string[];
+}
+
+/** The headers that tell a backend of a subject and an email address. */
+export function tell(subject: string, email: string | undefined): readonly string[] {
+  const told = ["x-subject", headerText(subject)];
+  if (email !== undefined) told.push("x-email", headerText(email));
+  return told;
 }
 
 export const anonymous: Principal = Object.freeze({
@@ -24,4 +35,5 @@ export const anonymous: Principal = Object.freeze({
   clientId: undefined,
   groups: [],
   key: "",
+  told: [],
 });

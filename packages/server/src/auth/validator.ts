@@ -15,7 +15,8 @@ const GOOD_FOR = 60_000;
 const BAD_FOR = 5_000;
 const MAX_REMEMBERED = 10_000;
 
-interface Verdict {
+/** What a token was found to be, and until when that holds. */
+export interface Verdict {
   readonly answer: VerifiedToken | Refusal;
   readonly until: number;
 }
@@ -28,7 +29,7 @@ interface Trusted {
 export class TokenValidator {
   readonly #trusted = new Map<string, Trusted>();
   readonly #verdicts = new Map<string, Verdict>();
-  readonly #underWay = new Map<string, Promise<VerifiedToken | Refusal>>();
+  readonly #underWay = new Map<string, Promise<Verdict>>();
   readonly #clock: Clock;
 
   /** @throws Failure when the file of an issuer's authorities cannot be used */
@@ -69,10 +70,10 @@ export class TokenValidator {
   }
 
   /** Judges a token: at once when it is known, otherwise after verifying it. */
-  validate(token: string): VerifiedToken | Refusal | Promise<VerifiedToken | Refusal> {
+  validate(token: string): Verdict | Promise<Verdict> {
     const key = hash("sha256", token, "base64");
     const verdict = this.#verdicts.get(key);
-    if (verdict && verdict.until > this.#clock.now()) return verdict.answer;
+    if (verdict && this.holds(verdict)) return verdict;
     const underWay = this.#underWay.get(key);
     if (underWay) return underWay;
     const judging = this.#judge(token)
@@ -80,6 +81,11 @@ export class TokenValidator {
       .finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, judging);
     return judging;
+  }
+
+  /** True while a verdict needs no second look. */
+  holds(verdict: Verdict): boolean {
+    return verdict.until > this.#clock.now();
   }
 
   async #judge(token: string): Promise<VerifiedToken | Refusal> {
@@ -97,10 +103,10 @@ export class TokenValidator {
     return verifyToken(token, trusted.issuer, keys.resolver);
   }
 
-  #remember(key: string, answer: VerifiedToken | Refusal): VerifiedToken | Refusal {
-    // An issuer that is away may be back at the next request.
-    if (isRefusal(answer) && answer.refused === "ISSUER_AWAY") return answer;
+  #remember(key: string, answer: VerifiedToken | Refusal): Verdict {
     const now = this.#clock.now();
+    // An issuer that is away may be back at the next request.
+    if (isRefusal(answer) && answer.refused === "ISSUER_AWAY") return { answer, until: now };
     const until = isRefusal(answer)
       ? now + BAD_FOR
       : Math.min(now + GOOD_FOR, (answer.expires + CLOCK_TOLERANCE) * 1_000);
@@ -108,8 +114,9 @@ export class TokenValidator {
       const oldest = this.#verdicts.keys().next().value;
       if (oldest !== undefined) this.#verdicts.delete(oldest);
     }
-    this.#verdicts.set(key, { answer, until });
-    return answer;
+    const verdict = { answer, until };
+    this.#verdicts.set(key, verdict);
+    return verdict;
   }
 }
 

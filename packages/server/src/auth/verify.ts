@@ -7,7 +7,7 @@ import { refuse, type Refusal } from "@smcp/core";
 import { brokenRule } from "./claims.ts";
 import type { Claims } from "./jwt.ts";
 import type { KeyResolver } from "./key-set.ts";
-import type { Principal } from "./principal.ts";
+import { tell, type Principal } from "./principal.ts";
 
 /** A token that is good, as far as its issuer goes; whether it is meant for us depends on `audiences`. */
 export interface VerifiedToken {
@@ -99,16 +99,18 @@ function toPrincipal(payload: Claims, subject: string, clientId: string | undefi
     const value = payload[name];
     return typeof value === "string" ? value : undefined;
   };
+  const email = payload["email_verified"] === false ? undefined : text("email");
   const groups = Object.hasOwn(payload, issuer.groupsClaim) ? payload[issuer.groupsClaim] : undefined;
   return Object.freeze({
     kind: "oidc",
     issuer: issuer.issuer,
     subject,
     name: text("preferred_username") ?? text("name"),
-    email: payload["email_verified"] === false ? undefined : text("email"),
+    email,
     clientId,
     groups: Array.isArray(groups) ? groups.filter((one) => typeof one === "string") : [],
     key: `${issuer.issuer}\n${subject}`,
+    told: tell(subject, email),
   });
 }
 

@@ -17,6 +17,8 @@ export class Addresses {
   readonly #hasTrusted: boolean;
   readonly #publicUrl: string | undefined;
   readonly #scheme: "http" | "https";
+  #lastHost: string | undefined;
+  #lastOrigin = "";
 
   constructor({ server }: ServerSettings) {
     this.#publicUrl = server.publicUrl;
@@ -32,8 +34,7 @@ export class Addresses {
   /** Reads who sent a request and to which origin. */
   of(incoming: IncomingMessage, { headers }: Admitted): Addressed {
     const peer = plainAddress(incoming.socket.remoteAddress);
-    if (!this.#hasTrusted)
-      return { address: peer, origin: this.#publicUrl ?? `${this.#scheme}://${hostText(headers.get("host"))}` };
+    if (!this.#hasTrusted) return { address: peer, origin: this.#originAt(headers.get("host")) };
     const isForwarded = this.#isTrusted(peer);
     const host =
       (isForwarded ? lastOf(headers.get("x-forwarded-host")) : undefined) ?? headers.get("host") ?? "localhost";
@@ -41,6 +42,16 @@ export class Addresses {
     const scheme = forwarded === "https" || forwarded === "http" ? forwarded : this.#scheme;
     const origin = this.#publicUrl ?? `${scheme}://${hostText(parseHost(host) ? host : undefined)}`;
     return { address: isForwarded ? this.#firstUntrusted(headers.get("x-forwarded-for"), peer) : peer, origin };
+  }
+
+  /** The origin for a Host that counts; most requests name the one that the last request named. */
+  #originAt(host: string | undefined): string {
+    if (this.#publicUrl !== undefined) return this.#publicUrl;
+    if (host !== this.#lastHost || this.#lastOrigin === "") {
+      this.#lastOrigin = `${this.#scheme}://${hostText(host)}`;
+      this.#lastHost = host;
+    }
+    return this.#lastOrigin;
   }
 
   #isTrusted(address: string): boolean {

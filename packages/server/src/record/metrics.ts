@@ -1,10 +1,12 @@
 /** Numbers for Prometheus. Labels come from the configuration or from short fixed lists, never from requests. */
 import { STATUS_CODES } from "node:http";
 
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 
 import type { Backend } from "@smcp/config";
 import type { Code } from "@smcp/core";
+
+import { Durations, type Series } from "./durations.ts";
 
 const OPERATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 /** The methods that have a series of their own; all others share one. */
@@ -13,6 +15,8 @@ const METHODS: ReadonlySet<string> = new Set(
   resources/templates/list resources/subscribe resources/unsubscribe completion/complete logging/setLevel
   subscriptions/listen tasks/get tasks/update tasks/cancel`.split(/\s+/),
 );
+
+const OTHER_STATUS = -1;
 
 /** What is asked at scrape time. */
 export interface Gauges {
@@ -23,26 +27,23 @@ export interface Gauges {
   readonly stdio: () => ReadonlyMap<string, { readonly sessionCount: number; readonly childCount: number }>;
 }
 
-type Observer = { observe(seconds: number): void };
-
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #operations: Histogram<"server" | "method" | "status">;
+  readonly #operations: Durations;
   readonly #refusals: Counter<"code">;
   readonly #reloads: Counter<"result">;
   /** By server, method and status: labels are hashed once. */
-  readonly #observers = new Map<string, Map<string, Map<number, Observer>>>();
+  readonly #observers = new Map<string, Map<string, Map<number, Series>>>();
 
   constructor(version: string, gauges: Gauges) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
-    this.#operations = new Histogram({
-      name: "mcp_server_operation_duration_seconds",
-      help: "Time from a request's arrival to the end of its answer.",
-      labelNames: ["server", "method", "status"],
-      buckets: OPERATION_BUCKETS,
-      registers,
-    });
+    this.#operations = new Durations(
+      "mcp_server_operation_duration_seconds",
+      "Time from a request's arrival to the end of its answer.",
+      OPERATION_BUCKETS,
+      this.#registry,
+    );
     this.#refusals = new Counter({
       name: "smcp_refusals_total",
       help: "Requests refused, by the row of the catalogue.",
@@ -111,17 +112,18 @@ export class Metrics {
   operation(server: string, method: string, status: number, durationMs: number): void {
     const name = METHODS.has(method) ? method : "other";
     const observers = this.#observersOf(server, name);
-    let observer = observers.get(status);
+    // A backend may answer with any number there is: those without a name share a series.
+    const known = status === 0 || STATUS_CODES[status] !== undefined ? status : OTHER_STATUS;
+    let observer = observers.get(known);
     if (!observer) {
-      // A backend may answer with any number there is.
-      const label = status === 0 || STATUS_CODES[status] !== undefined ? String(status) : "other";
-      observer = this.#operations.labels({ server, method: name, status: label });
-      observers.set(status, observer);
+      const label = known === OTHER_STATUS ? "other" : String(status);
+      observer = this.#operations.series({ server, method: name, status: label });
+      observers.set(known, observer);
     }
     observer.observe(durationMs / 1_000);
   }
 
-  #observersOf(server: string, method: string): Map<number, Observer> {
+  #observersOf(server: string, method: string): Map<number, Series> {
     let byMethod = this.#observers.get(server);
     if (!byMethod) this.#observers.set(server, (byMethod = new Map()));
     let byStatus = byMethod.get(method);

@@ -9,28 +9,29 @@ import type { Metrics } from "./metrics.ts";
 export function recorder(metrics: Metrics, log: Log): (settled: Settled) => void {
   return (settled) => {
     try {
-      count(metrics, settled);
-      write(log, settled);
+      const ms = performance.now() - settled.facts.arrivedAt;
+      count(metrics, settled, ms);
+      write(log, settled, ms);
     } catch (error) {
       log.error({ reason: describeError(error) }, "a request could not be recorded");
     }
   };
 }
 
-function count(metrics: Metrics, { facts, ending, refusal }: Settled): void {
+function count(metrics: Metrics, { facts, ending, refusal }: Settled, ms: number): void {
   if (refusal) metrics.refusal(refusal.refused);
   const server = facts.route?.backend.id;
   if (server === undefined) return;
   const method = facts.message?.method ?? facts.admitted.method;
-  metrics.operation(server, method, ending.status, performance.now() - facts.arrivedAt);
+  metrics.operation(server, method, ending.status, ms);
 }
 
 /** One line for each request: who asked what of whom, what came of it, how long it took. */
-function write(log: Log, settled: Settled): void {
+function write(log: Log, settled: Settled, elapsed: number): void {
   const { facts, ending, refusal } = settled;
   const level = refusal ? catalogue[refusal.refused].level : "info";
   if ((level === "info" && !log.isInfo) || (level === "debug" && !log.isDebug)) return;
-  const ms = Math.round(performance.now() - facts.arrivedAt);
+  const ms = Math.round(elapsed);
   const where = facts.route ? ` at ${facts.route.backend.id}` : "";
   const sentence = `${whatOf(facts)}${where}: ${outcome(ending, refusal)} in ${ms} ms`;
   log[level]({ ...fieldsOf(settled), ms, ...refusalFields(settled) }, sentence);

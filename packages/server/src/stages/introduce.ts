@@ -11,24 +11,30 @@ export function introduce(settings: ServerSettings): GatewayStage<Arrival & Rout
       ["x-proxy-backend", headerText(id), ...(model ? ["x-proxy-model", headerText(model)] : [])],
     ]),
   );
+  // Most requests come to the origin that the last one came to.
+  let last = "";
+  let scheme = "";
+  let host = "";
   return {
     name: "introduce",
     run: ({ address, origin, principal, reply, route: { backend } }) => {
       if (backend.kind !== "http") return go({ added: [] });
-      const mark = origin.indexOf("://");
+      if (origin !== last) {
+        last = origin;
+        [scheme = "", host = ""] = origin.split("://", 2);
+      }
       const added = [
         ...(fixed.get(backend.id) ?? []),
         "x-forwarded-for",
         address,
         "x-forwarded-proto",
-        origin.slice(0, mark),
+        scheme,
         "x-forwarded-host",
-        origin.slice(mark + 3),
+        host,
         "x-request-id",
         reply.requestId,
+        ...principal.told,
       ];
-      if (principal.kind !== "anonymous") added.push("x-subject", headerText(principal.subject));
-      if (principal.email !== undefined) added.push("x-email", headerText(principal.email));
       return go({ added });
     },
   };
