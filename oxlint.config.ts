@@ -16,7 +16,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     "undici",
     "node:*",
   ],
-  client: ["@smcp/core", "@smcp/config", "@smcp/edge", "openid-client", "undici", "node:*"],
+  client: ["@smcp/core", "@smcp/config", "@smcp/edge", "openid-client", "undici", "uqr", "node:*"],
   cli: [
     "@smcp/core",
     "@smcp/config",
