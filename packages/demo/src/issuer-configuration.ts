@@ -1,4 +1,7 @@
-/** How oidc-provider is set up for machines: client credentials, JWT access tokens for any resource, groups in them. */
+/**
+ * How oidc-provider is set up: client credentials for machines, browser and device code for people, JWT access tokens for
+ * any resource, groups in them.
+ */
 import { randomBytes, type webcrypto } from "node:crypto";
 import type { Duration } from "@smcp/core";
 import { errors, Provider, type TokenContext } from "oidc-provider";
@@ -9,9 +12,26 @@ export interface IssuerClient {
   readonly id: string;
   readonly secret: string;
   /** How it proves who it is. Default `client_secret_basic`. */
-  readonly authMethod?: "client_secret_basic" | "client_secret_post";
+  readonly authMethod?: "client_secret_basic" | "client_secret_post" | "private_key_jwt";
+  /** The public half of its key, where it proves itself with one. */
+  readonly jwks?: { readonly keys: readonly object[] };
   /** Further claims of its access tokens: `{ groups: ["eng"] }`. */
   readonly claims?: Readonly<Record<string, unknown>>;
+}
+
+/** The people's side: who they are, and the public client that they sign in with. */
+export interface PeopleRules {
+  readonly clientId: string;
+  /** The one account; its name is its subject, too. */
+  readonly account: string;
+  /** Further claims of their access tokens. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Clients may register themselves. */
+  readonly registers: boolean;
+  /** Lifetime of a device code. */
+  readonly codeTtl: Duration;
+  /** Further members of the metadata: a test's. */
+  readonly discovery: Readonly<Record<string, unknown>>;
 }
 
 /** Everything that shapes the tokens, with the defaults filled in. */
@@ -25,6 +45,8 @@ export interface IssuerRules {
   readonly tokenTtl: Duration;
   /** Claims of this request alone; they win over those of the client. */
   readonly claimsOf: (context: TokenContext) => Readonly<Record<string, unknown>> | undefined;
+  /** `undefined`: machines only. */
+  readonly people: PeopleRules | undefined;
 }
 
 /** Stands for "no resource was named": the provider wants an absolute URI. */
@@ -36,26 +58,35 @@ export function createProvider(url: string, rules: IssuerRules, key: webcrypto.J
 }
 
 function issuerConfiguration(rules: IssuerRules, key: webcrypto.JsonWebKey): Record<string, unknown> {
-  const ttl = Math.max(1, Math.round(rules.tokenTtl / 1_000));
+  const ttl = seconds(rules.tokenTtl);
   const scope = rules.scopes.join(" ");
-  const clients = new Map(rules.clients.map((client) => [client.id, client]));
+  const { people } = rules;
+  const claims = new Map(rules.clients.map((client) => [client.id, client.claims]));
+  const methods = [...rules.clients.map(authMethodOf), ...(people ? ["none"] : [])];
   return {
     adapter: createMemoryAdapter(),
     jwks: { keys: [key] },
     cookies: { keys: [randomBytes(32).toString("base64url")] },
-    clients: rules.clients.map((client) => machineClient(client, scope)),
-    clientAuthMethods: [...new Set(rules.clients.map(authMethodOf))],
+    clients: [
+      ...rules.clients.map((client) => machineClient(client, scope)),
+      ...(people ? [publicClient(people)] : []),
+    ],
+    clientAuthMethods: [...new Set(methods)],
+    // There is an EC key only, and the default of every client is RS256.
+    clientDefaults: { id_token_signed_response_alg: "ES256" },
     enabledJWA: { idTokenSigningAlgValues: ["ES256"] },
-    scopes: rules.scopes,
-    ttl: { ClientCredentials: ttl },
-    extraTokenClaims: (context: TokenContext, token: { clientId: string }) => ({
-      ...clients.get(token.clientId)?.claims,
+    scopes: [...new Set([...rules.scopes, ...(people ? ["openid", "offline_access"] : [])])],
+    ttl: { ClientCredentials: ttl, AccessToken: ttl, ...(people && peopleTtl(people)) },
+    extraTokenClaims: (context: TokenContext, token: { clientId: string; accountId?: string }) => ({
+      ...(token.accountId === undefined ? claims.get(token.clientId) : people?.claims),
       ...rules.claimsOf(context),
     }),
+    ...(people && peopleConfiguration(people)),
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       dPoP: { enabled: false },
+      ...(people && peopleFeatures(people)),
       resourceIndicators: {
         enabled: true,
         defaultResource: () => NO_RESOURCE,
@@ -72,6 +103,64 @@ function issuerConfiguration(rules: IssuerRules, key: webcrypto.JsonWebKey): Rec
   };
 }
 
+function seconds(duration: Duration): number {
+  return Math.max(1, Math.round(duration / 1_000));
+}
+
+const DAY = 86_400;
+
+function peopleTtl({ codeTtl }: PeopleRules): Record<string, number> {
+  const short = 600;
+  return {
+    AuthorizationCode: short,
+    DeviceCode: seconds(codeTtl),
+    Grant: DAY,
+    IdToken: short,
+    Interaction: short,
+    RefreshToken: DAY,
+    Session: DAY,
+  };
+}
+
+function peopleConfiguration({ account, discovery }: PeopleRules): Record<string, unknown> {
+  const claims = { sub: account, name: account, email: `${account}@example.com` };
+  return {
+    // In the ID token itself: smcp asks no userinfo endpoint.
+    conformIdTokenClaims: false,
+    claims: { openid: ["sub", "name", "email"] },
+    discovery,
+    findAccount: (_: unknown, id: string) => ({ accountId: id, claims: () => claims }),
+    interactions: { url: (_: unknown, interaction: { uid: string }) => `${INTERACTIONS}${interaction.uid}` },
+    issueRefreshToken: (_: unknown, client: { grantTypeAllowed(type: string): boolean }) =>
+      client.grantTypeAllowed("refresh_token"),
+    pkce: { required: () => true },
+    rotateRefreshToken: true,
+  };
+}
+
+function peopleFeatures({ registers }: PeopleRules): Record<string, unknown> {
+  return {
+    deviceFlow: { enabled: true },
+    registration: { enabled: registers },
+    revocation: { enabled: true },
+  };
+}
+
+/** Where a person is asked who they are and whether they agree. */
+export const INTERACTIONS = "/interaction/";
+
+function publicClient({ clientId }: PeopleRules): Record<string, unknown> {
+  return {
+    client_id: clientId,
+    client_name: "smcp client",
+    application_type: "native",
+    token_endpoint_auth_method: "none",
+    grant_types: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+    response_types: ["code"],
+    redirect_uris: ["http://127.0.0.1/callback", "http://[::1]/callback", "http://localhost/callback"],
+  };
+}
+
 function audienceOf(resource: string, rules: IssuerRules): string {
   if (resource === NO_RESOURCE) return rules.audience;
   if (rules.resources && !rules.resources.includes(resource)) throw new errors.InvalidTarget();
@@ -85,13 +174,11 @@ function authMethodOf(client: IssuerClient): string {
 function machineClient(client: IssuerClient, scope: string): Record<string, unknown> {
   return {
     client_id: client.id,
-    client_secret: client.secret,
+    ...(client.jwks ? { jwks: client.jwks } : { client_secret: client.secret }),
     token_endpoint_auth_method: authMethodOf(client),
     grant_types: ["client_credentials"],
     response_types: [],
     redirect_uris: [],
     scope,
-    // There is an EC key only, and the default of every client is RS256.
-    id_token_signed_response_alg: "ES256",
   };
 }

@@ -6,8 +6,9 @@ import { generateKeyPairSync, randomBytes, randomUUID, type webcrypto } from "no
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describeError, Failure, type Duration } from "@smcp/core";
+import { answerInteraction, type Answer } from "./consent.ts";
 import type * as Parts from "./issuer-configuration.ts";
-import type { IssuerClient, IssuerRules } from "./issuer-configuration.ts";
+import type { IssuerClient, IssuerRules, PeopleRules } from "./issuer-configuration.ts";
 
 export type { IssuerClient } from "./issuer-configuration.ts";
 
@@ -32,6 +33,24 @@ export interface IssuerOptions {
   readonly scopes?: readonly string[];
   /** Lifetime of access tokens, whole seconds. Default 10 min. */
   readonly tokenTtl?: Duration;
+  /** Let people sign in too, by browser and by device code. Default: machines only. */
+  readonly people?: PeopleOptions;
+}
+
+/** The people's side of the provider. Consent is given without a page, always by the same person. */
+export interface PeopleOptions {
+  /** The public client. Default `smcp-laptop`. */
+  readonly clientId?: string;
+  /** The person. Default `alice`. */
+  readonly account?: string;
+  /** Groups in the person's tokens. Default `["demo"]`. */
+  readonly groups?: readonly string[];
+  /** Let clients register themselves. Default false. */
+  readonly registers?: boolean;
+  /** Lifetime of a device code, whole seconds. Default 10 min. */
+  readonly codeTtl?: Duration;
+  /** Further members of the metadata, or others instead: for tests. */
+  readonly discovery?: Readonly<Record<string, unknown>>;
 }
 
 /** An EC key on P-256, both halves. */
@@ -55,6 +74,8 @@ export interface Issuer extends AsyncDisposable {
    * @param resource its `aud`; left out: the default audience
    */
   token(claims?: Readonly<Record<string, unknown>>, resource?: string): Promise<string>;
+  /** What the person answers from now on: `agree` at first. */
+  answer: Answer;
   /** How often a path was asked for: `/token`, `/jwks`, `/.well-known/openid-configuration`. */
   requestsTo(path: string): number;
   /** Stops listening and drops every connection. Idempotent. */
@@ -88,14 +109,15 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
     scopes: options.scopes ?? ["openid"],
     tokenTtl: options.tokenTtl ?? 600_000,
     claimsOf: (context) => pending.get(context.get(CLAIMS_HEADER)),
+    people: options.people && peopleRules(options.people),
   };
   const signingKey = createSigningKey();
   const server = createServer();
   const port = await listen(server, options.port ?? 0);
   const url = `http://127.0.0.1:${port}`;
-  const counts = await serve(server, url, rules, signingKey);
   const close = (): Promise<void> => closeServer(server);
-  return {
+  const counts = new Map<string, number>();
+  const issuer: Issuer = {
     url,
     port,
     clientId,
@@ -111,8 +133,22 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
         pending.delete(name);
       }
     },
+    answer: "agree",
     close,
     [Symbol.asyncDispose]: close,
+  };
+  await serve(server, issuer, rules, counts);
+  return issuer;
+}
+
+function peopleRules(options: PeopleOptions): PeopleRules {
+  return {
+    clientId: options.clientId ?? "smcp-laptop",
+    account: options.account ?? "alice",
+    claims: { groups: options.groups ?? ["demo"] },
+    registers: options.registers ?? false,
+    codeTtl: options.codeTtl ?? 600_000,
+    discovery: options.discovery ?? {},
   };
 }
 
@@ -122,20 +158,20 @@ function createSigningKey(): SigningKey {
 }
 
 /** Mounts the provider. It needs the port for its name, so the server listens before it can answer. */
-async function serve(
-  server: Server,
-  url: string,
-  rules: IssuerRules,
-  signingKey: webcrypto.JsonWebKey,
-): Promise<ReadonlyMap<string, number>> {
-  const answer = (await loadProvider()).createProvider(url, rules, signingKey).callback();
-  const counts = new Map<string, number>();
+async function serve(server: Server, issuer: Issuer, rules: IssuerRules, counts: Map<string, number>): Promise<void> {
+  const { createProvider, INTERACTIONS } = await loadProvider();
+  const provider = createProvider(issuer.url, rules, issuer.signingKey);
+  const answer = provider.callback();
   server.on("request", (incoming, outgoing) => {
     const path = (incoming.url ?? "/").split("?", 1)[0] ?? "/";
     if (counts.has(path) || counts.size < 64) counts.set(path, (counts.get(path) ?? 0) + 1);
-    answer(incoming, outgoing).catch(() => outgoing.destroy());
+    const account = path.startsWith(INTERACTIONS) ? rules.people?.account : undefined;
+    const answered =
+      account === undefined
+        ? answer(incoming, outgoing)
+        : answerInteraction(provider, account, issuer.answer, [incoming, outgoing]);
+    answered.catch(() => outgoing.destroy());
   });
-  return counts;
 }
 
 /**
