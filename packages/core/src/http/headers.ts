@@ -18,8 +18,11 @@ const ONCE: ReadonlySet<string> = new Set([
   "host",
   "last-event-id",
   "origin",
+  "transfer-encoding",
   "x-request-id",
 ]);
+/** A credential for one backend. */
+const TOKEN = /^x-.*-token$/;
 
 /**
  * Reads a flat list of names and values.
@@ -33,7 +36,7 @@ export function readHeaders(raw: readonly string[]): HeaderMap | string {
     const value = raw[i + 1] as string;
     const before = headers.get(name);
     if (before === undefined) headers.set(name, value);
-    else if (ONCE.has(name) || name.startsWith("mcp-")) return name;
+    else if (ONCE.has(name) || name.startsWith("mcp-") || TOKEN.test(name)) return name;
     else headers.set(name, `${before}, ${value}`);
   }
   return headers;

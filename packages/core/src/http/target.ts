@@ -15,9 +15,11 @@ export interface Target {
 const PLAIN = /^(?:\/[\w~-][\w.~-]*)+\/?$/;
 const SEGMENT = /^(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*$/;
 const QUERY = /^[\x21\x22\x24-\x5b\x5d-\x7e]*$/;
-const DOTS = /^\.{1,2}(?:;.*)?$/;
-// Encoded letters, digits, "-._~" have no reason to be encoded; %25 before two hex digits hides a second encoding.
-const NEEDLESS = /%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe]|25[0-9A-Fa-f]{2})/;
+// A parameter behind the dots is cut off by some servers, before or after decoding.
+const DOTS = /^\.{1,2}(?:(?:;|%3[Bb]).*)?$/;
+// Encoded letters, digits, "-._~" have no reason to be encoded; %25 before hex digits hides a second encoding.
+const NEEDLESS =
+  /%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe]|25(?:[0-9A-Fa-f]{2}|[Uu][0-9A-Fa-f]{4}))/;
 // NUL and other controls, slash, backslash, DEL.
 const FORBIDDEN = /%(?:[01][0-9A-Fa-f]|2[Ff]|5[Cc]|7[Ff])/;
 

@@ -265,12 +265,20 @@ class Names {
   }
 }
 
-/** Refuses `Method` beside what the protocol calls `method`: some readers fold case, U+017F and U+212A included. */
+/**
+ * Refuses `Method` beside what the protocol calls `method`: some readers fold case, by one of several tables, and some end a
+ * text at its first NUL, or leave NUL out.
+ */
 function refuseTwin({ members, folded }: Level, name: string): void {
   for (const one of members[name.length] ?? NONE) if (one === name) return;
-  const plain = name.replaceAll("\u017f", "s").replaceAll("\u212a", "k").replaceAll("\0", "").toLowerCase();
-  const meant = folded.get(plain);
+  const nul = name.indexOf("\0");
+  const meant = folded.get(fold(name)) ?? (nul < 0 ? undefined : folded.get(fold(name.slice(0, nul))));
   if (meant !== undefined) throw new Ambiguous(`the member ${quoted(name)} is nearly ${quoted(meant)}`);
+}
+
+/** Up and down again: a long s, a sharp s, a ligature and a dotless i are folded by the first step, a Kelvin sign by the second. */
+function fold(name: string): string {
+  return name.replaceAll("\0", "").replaceAll("\u0130", "i").toUpperCase().toLowerCase();
 }
 
 const NONE: readonly string[] = [];

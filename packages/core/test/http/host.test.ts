@@ -26,6 +26,13 @@ it.each([
   "-a",
   "a..b",
   "%41",
+  "127.1",
+  "0x7f.0.0.1",
+  "2130706433",
+  "999.1.1.1",
+  "[:::]",
+  "[::g]",
+  "[1:2:3:4:5:6:7:8:9]",
 ])("refuses the Host %j", (value) => {
   expect(parseHost(value)).toBeUndefined();
 });
@@ -38,6 +45,8 @@ it("knows this machine's own names", () => {
 it("names a header that may stand there once and does not, and joins the others", () => {
   expect(readHeaders(["Authorization", "a", "authorization", "b"])).toBe("authorization");
   expect(readHeaders(["Mcp-Name", "a", "mcp-name", "a"])).toBe("mcp-name");
+  expect(readHeaders(["X-GitHub-Token", "a", "x-github-token", "b"])).toBe("x-github-token");
+  expect(readHeaders(["Transfer-Encoding", "chunked", "transfer-encoding", "identity"])).toBe("transfer-encoding");
   expect(readHeaders(["Accept", "a", "accept", "b"])).toEqual(new Map([["accept", "a, b"]]));
 });
 

@@ -1,7 +1,6 @@
-import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { isBelow, isCanonicalPath, parseTarget } from "../../src/http/target.ts";
+import { isBelow, parseTarget } from "../../src/http/target.ts";
 
 describe("a target that only one reading fits is served", () => {
   it.each([
@@ -30,6 +29,8 @@ describe("a target that could be taken for another is not", () => {
     "/mcp/slack/./x",
     "/mcp/slack/..",
     "/mcp/slack/..;/x",
+    "/mcp/slack/..%3b/x",
+    "/mcp/slack/.%3B",
     "/mcp/slack/%2e%2e/x",
     "/mcp/slack/%2E%2e%2fx",
     "/mcp/slack/..%5cx",
@@ -39,6 +40,7 @@ describe("a target that could be taken for another is not", () => {
     "/mcp/%67ithub",
     "/mcp/%2567ithub",
     "/mcp/%u0067",
+    "/mcp/%25u0067",
     "/mcp/%00",
     "/mcp/%0a",
     "/mcp/%7f",
@@ -57,34 +59,6 @@ describe("a target that could be taken for another is not", () => {
   ])("%j", (raw) => {
     expect(parseTarget(raw)).toBeUndefined();
   });
-});
-
-it("agrees with the URL standard: what is served, a URL parser leaves as it is", () => {
-  const piece = fc.constantFrom(
-    "/",
-    "a",
-    ".",
-    "..",
-    "%2e",
-    "%2f",
-    "%41",
-    "%C3%A9",
-    "//",
-    "\\",
-    ";",
-    "~",
-    "%25",
-    "20",
-    "é",
-    " ",
-  );
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 10 }), (pieces) => {
-      const path = `/${pieces.join("")}`;
-      if (isCanonicalPath(path)) expect(new URL(path, "http://h").pathname).toBe(path);
-    }),
-    { numRuns: 10_000 },
-  );
 });
 
 it("takes a prefix on segment boundaries only", () => {
