@@ -1,24 +1,13 @@
-import { refuse, Secret, type Clock } from "@smcp/core";
+import { refuse, Secret } from "@smcp/core";
 import { expect, test } from "vitest";
 
 import { keptTokens, type Granted, type GrantRefused } from "../src/tokens/kept.ts";
 import { lifetimeOfJwt, thresholds } from "../src/tokens/lifetime.ts";
 import type { Token, Tokens } from "../src/tokens/tokens.ts";
+import { TestClock } from "./clock.ts";
 
 const MINUTE = 60_000;
 const AWAY: GrantRefused = { refusal: refuse("ISSUER_AWAY") };
-
-class TestClock implements Clock {
-  wall = 1_800_000_000_000;
-  steady = 5_000;
-  readonly now = (): number => this.wall;
-  readonly elapsed = (): number => this.steady;
-
-  pass(duration: number): void {
-    this.wall += duration;
-    this.steady += duration;
-  }
-}
 
 interface Bench {
   readonly tokens: Tokens;
@@ -266,4 +255,32 @@ test("what is no JWT with both times has no lifetime", () => {
   ]) {
     expect(lifetimeOfJwt(token)).toBeUndefined();
   }
+});
+
+test("a missing scope is not asked for again: a machine's scopes are configured", async () => {
+  const b = await signedIn(10 * MINUTE);
+  const used = (await b.tokens.get()) as Secret;
+  expect(await b.tokens.renew(used, { error: "insufficient_scope", scope: "write" })).toBe(used);
+  expect(b.asked()).toBe(1);
+});
+
+test("what it tells of itself holds no token", async () => {
+  const b = await signedIn(10 * MINUTE);
+  expect(b.tokens.describe()).toEqual({
+    state: "signed-in",
+    isRenewable: true,
+    isLasting: false,
+    expiresAt: b.clock.wall + 10 * MINUTE,
+  });
+  expect(await b.tokens.signedIn(0)).toBe(true);
+  const away = bench(10 * MINUTE);
+  const first = away.tokens.signedIn(0);
+  await away.answer(AWAY);
+  expect(await first).toBe(false);
+  expect(away.tokens.describe()).toEqual({
+    state: "signed-out",
+    isRenewable: true,
+    isLasting: false,
+    problem: "the identity provider cannot be reached",
+  });
 });

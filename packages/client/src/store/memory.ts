@@ -1,13 +1,12 @@
-/** A store that keeps the session in this process: for `--token-store memory`, and where nothing can be written. */
+/** A store that keeps the session in this process: for `--token-store memory`. */
 import type { Session } from "../tokens/session.ts";
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { SessionStore } from "./store.ts";
+import { Turns } from "./turns.ts";
 
 /** A store that forgets. */
 export function memoryStore(): SessionStore {
   let kept: Session | undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  const inside = new AsyncLocalStorage<true>();
+  const turns = new Turns();
   return {
     read: () => Promise.resolve(kept),
     exists: () => Promise.resolve(kept !== undefined),
@@ -19,12 +18,7 @@ export function memoryStore(): SessionStore {
       kept = undefined;
       return Promise.resolve(true);
     },
-    exclusively: (work) => {
-      if (inside.getStore()) return work();
-      const mine = last.then(() => inside.run(true, work));
-      last = mine.catch(() => undefined);
-      return mine;
-    },
+    exclusively: (work) => turns.take(work),
     isLasting: false,
   };
 }

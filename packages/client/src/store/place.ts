@@ -3,19 +3,16 @@
  * was learnt of the server: so every command finds the same session, offline too.
  */
 import { hash } from "node:crypto";
+import { join } from "node:path";
+
+import type { ClientSettings } from "@smcp/config";
 
 import type { TokenStoreKind } from "./store.ts";
 
-/** What a sign-in was asked for. Empty or left out: to be learnt from the server. */
-export interface ProfileRequest {
-  readonly serverUrl: URL;
-  readonly profile: string;
-  readonly issuer?: string;
-  readonly clientId?: string;
-  readonly audience?: string;
-  readonly resource: string;
-  readonly scopes: readonly string[];
-}
+const SESSION = ".session.json";
+
+/** What tells one sign-in from another. */
+export type PlaceSettings = Pick<ClientSettings, "serverUrl" | "profile" | "tokenStore" | "stateFolder" | "oidc">;
 
 /** Where the files of one profile are. */
 export interface ProfilePlace {
@@ -32,12 +29,13 @@ export interface ProfilePlace {
 }
 
 /**
- * The place of a request. The flow is no part of it: whoever signed in by device code is signed in for a client that would
- * have opened a browser. Machines (client credentials) keep nothing.
+ * The place of what the settings ask for. The flow is no part of it: whoever signed in by device code is signed in for a
+ * client that would have opened a browser. Machines (client credentials) keep nothing.
  */
-export function placeOf(request: ProfileRequest, kind: TokenStoreKind, folder: string): ProfilePlace {
-  const { profile, issuer = "", clientId = "", audience = "", resource, scopes } = request;
-  const server = serverOf(request.serverUrl);
+export function placeOf(settings: PlaceSettings): ProfilePlace {
+  const { serverUrl, profile, tokenStore: kind, stateFolder: folder, oidc } = settings;
+  const { issuer = "", clientId = "", audience = "", resource, scopes } = oidc;
+  const server = serverOf(serverUrl);
   const group = digest([server, profile]).slice(0, 16);
   const key = digest([server, profile, issuer, clientId, audience, resource, ...scopes.toSorted()]).slice(0, 32);
   return { kind, folder, server, profile, group, key };
@@ -50,4 +48,25 @@ export function serverOf(url: URL): string {
 
 function digest(parts: readonly string[]): string {
   return hash("sha256", JSON.stringify(parts), "hex");
+}
+
+/** The file of the session itself. */
+export function sessionFile({ folder, group, key }: ProfilePlace): string {
+  return join(folder, `${group}-${key}${SESSION}`);
+}
+
+/** The file that is there while somebody replaces the session. */
+export function lockFile({ folder, group, key }: ProfilePlace): string {
+  return join(folder, `${group}-${key}.lock`);
+}
+
+/** The file of what is held on to of a server, under a profile. */
+export function pinFile({ folder, group }: ProfilePlace): string {
+  return join(folder, `${group}.pin.json`);
+}
+
+/** The key in the name of a session's file, `undefined` for any other file or another group's. */
+export function sessionKeyOf(name: string, group?: string): string | undefined {
+  const found = /^([0-9a-f]{16})-([0-9a-f]{32})\.session\.json$/.exec(name);
+  return found && (group === undefined || found[1] === group) ? found[2] : undefined;
 }

@@ -1,11 +1,11 @@
 /**
- * Keeps one access token fresh, whatever flow it comes from: one attempt at a time shared by everybody, early renewal in
+ * Keeps one access token fresh that a machine gets by itself: one attempt at a time shared by everybody, early renewal in
  * the background, a pause after failures. A token that still lives is never given up because its renewal failed.
  */
-import { isRefusal, publicMessage, type Clock, type Duration, type Refusal, type Secret } from "@smcp/core";
+import { isRefusal, publicMessage, type Duration, type Refusal, type Secret } from "@smcp/core";
 
-import { backOff } from "../back-off.ts";
-import { lifetimeOfJwt, momentOf, since, thresholds, type Moment, type Thresholds } from "./lifetime.ts";
+import { Failures } from "./failures.ts";
+import { hold, isFreshReplacement, momentOf, remainingOf, type Held, type HoldRules } from "./lifetime.ts";
 import type { SignInState, Token, TokenChallenge, Tokens } from "./tokens.ts";
 
 /** A token as it was issued. */
@@ -27,37 +27,10 @@ export interface GrantRefused {
 /** One attempt to get a token; bounded in time, never rejects. */
 export type Grant = () => Promise<Granted | GrantRefused>;
 
-export interface KeepRules {
-  readonly clock: Clock;
-  /** How long before its expiry a token must be renewed. */
-  readonly delta: Duration;
-  /** How long a token is used whose lifetime nobody told. */
-  readonly cacheTtl: Duration;
-  /** Between 0 and 1. */
-  random(): number;
+export interface KeepRules extends HoldRules {
   /** Called after every attempt. */
   attempted(refusal: Refusal | undefined): void;
 }
-
-interface Held {
-  readonly token: Secret;
-  readonly from: Moment;
-  readonly lifetime: Duration;
-  readonly thresholds: Thresholds;
-  /** It was got because the server refused the one before. */
-  readonly isReplacement: boolean;
-}
-
-interface Failed {
-  readonly refusal: Refusal;
-  readonly from: Moment;
-  readonly pause: Duration;
-  readonly count: number;
-}
-
-/** A replacement that the server refuses too is not replaced again before this time, or every request would be a grant. */
-const REPLACEMENT_PAUSE: Duration = 10_000;
-const LONGEST_RETRY_AFTER: Duration = 60_000;
 
 /** Tokens that come from `grant` and are kept as long as they live. */
 export function keptTokens(grant: Grant, rules: KeepRules): Tokens {
@@ -67,13 +40,14 @@ export function keptTokens(grant: Grant, rules: KeepRules): Tokens {
 class Keeper implements Tokens {
   readonly #grant: Grant;
   readonly #rules: KeepRules;
+  readonly #failures: Failures;
   #held: Held | undefined;
-  #failed: Failed | undefined;
   #attempt: Promise<Secret | Refusal> | undefined;
 
   constructor(grant: Grant, rules: KeepRules) {
     this.#grant = grant;
     this.#rules = rules;
+    this.#failures = new Failures(rules.clock, () => rules.random());
   }
 
   async get(): Promise<Token> {
@@ -92,8 +66,8 @@ class Keeper implements Tokens {
     if (challenge?.error === "insufficient_scope") return Promise.resolve(used);
     const held = this.#held;
     if (!held || this.#remaining(held) <= 0) return this.#renewed(true);
-    const isFresh = held.isReplacement && since(held.from, this.#rules.clock) < REPLACEMENT_PAUSE;
-    return held.token !== used || isFresh ? Promise.resolve(held.token) : this.#renewed(true);
+    const isDone = held.token !== used || isFreshReplacement(held, this.#rules.clock);
+    return isDone ? Promise.resolve(held.token) : this.#renewed(true);
   }
 
   /** A machine waits for nobody: its attempt is the answer. */
@@ -107,26 +81,26 @@ class Keeper implements Tokens {
   }
 
   describe(): SignInState {
-    const held = this.#held;
-    const remaining = held ? this.#remaining(held) : 0;
+    const remaining = this.#held ? this.#remaining(this.#held) : 0;
+    const { last } = this.#failures;
     return {
       state: remaining > 0 ? "signed-in" : "signed-out",
       isRenewable: true,
       isLasting: false,
       ...(remaining > 0 && { expiresAt: this.#rules.clock.now() + remaining }),
-      ...(this.#failed && { problem: publicMessage(this.#failed.refusal) }),
+      ...(last && { problem: publicMessage(last) }),
     };
   }
 
   #remaining(held: Held): Duration {
-    return held.lifetime - since(held.from, this.#rules.clock);
+    return remainingOf(held, this.#rules.clock);
   }
 
   /** The attempt under way, or a new one unless the last failure is too recent. */
   #renewed(isReplacement: boolean): Promise<Secret | Refusal> {
     if (this.#attempt) return this.#attempt;
-    const failed = this.#failed;
-    if (failed && since(failed.from, this.#rules.clock) < failed.pause) return Promise.resolve(failed.refusal);
+    const failed = this.#failures.current;
+    if (failed) return Promise.resolve(failed);
     this.#attempt = this.#try(isReplacement).finally(() => {
       this.#attempt = undefined;
     });
@@ -134,31 +108,16 @@ class Keeper implements Tokens {
   }
 
   async #try(isReplacement: boolean): Promise<Secret | Refusal> {
-    const { clock, delta, cacheTtl } = this.#rules;
-    // Before the request: the issuer counts from when it answered, and may have answered late.
-    const from = momentOf(clock);
+    const from = momentOf(this.#rules.clock);
     const granted = await this.#grant();
     if ("refusal" in granted) {
-      this.#fail(granted);
+      this.#failures.add(granted.refusal, granted.retryAfter);
       this.#rules.attempted(granted.refusal);
       return granted.refusal;
     }
-    const lifetime = granted.lifetime ?? lifetimeOfJwt(granted.token.reveal()) ?? cacheTtl;
-    this.#failed = undefined;
-    this.#held = {
-      token: granted.token,
-      from,
-      lifetime,
-      thresholds: thresholds(lifetime, delta, this.#rules.random()),
-      isReplacement,
-    };
+    this.#failures.clear();
+    this.#held = hold({ ...granted, from, isReplacement }, this.#rules);
     this.#rules.attempted(undefined);
     return granted.token;
-  }
-
-  #fail({ refusal, retryAfter = 0 }: GrantRefused): void {
-    const count = (this.#failed?.count ?? 0) + 1;
-    const pause = Math.max(backOff(count, this.#rules.random()), Math.min(retryAfter, LONGEST_RETRY_AFTER));
-    this.#failed = { refusal, from: momentOf(this.#rules.clock), pause, count };
   }
 }

@@ -1,5 +1,5 @@
 /** When a token is renewed: plain arithmetic on how long it lives and how long it has been held. */
-import type { Clock, Duration } from "@smcp/core";
+import type { Clock, Duration, Secret } from "@smcp/core";
 
 /** A moment on both clocks. */
 export interface Moment {
@@ -10,6 +10,11 @@ export interface Moment {
 /** Now, on both clocks. */
 export function momentOf(clock: Clock): Moment {
   return { wall: clock.now(), steady: clock.elapsed() };
+}
+
+/** The moment of something that was written down by the wall clock. */
+export function momentAt(wall: number, clock: Clock): Moment {
+  return { wall, steady: clock.elapsed() - Math.max(0, clock.now() - wall) };
 }
 
 /**
@@ -40,6 +45,56 @@ export function thresholds(lifetime: Duration, delta: Duration, random: number):
   // At most half of the life: a token of little more than twice `delta` would be renewed as soon as it came.
   const soft = Math.min(Math.max(2 * hard, lifetime / 5), lifetime / 2);
   return { hard, soft: soft * (0.9 + 0.2 * random) };
+}
+
+/** How tokens are held. */
+export interface HoldRules {
+  readonly clock: Clock;
+  /** How long before its expiry a token must be renewed. */
+  readonly delta: Duration;
+  /** How long a token is used whose lifetime nobody told. */
+  readonly cacheTtl: Duration;
+  /** Between 0 and 1. */
+  random(): number;
+}
+
+/** A token in hand. */
+export interface Held {
+  readonly token: Secret;
+  readonly from: Moment;
+  readonly lifetime: Duration;
+  readonly thresholds: Thresholds;
+  /** It was got because the server refused the one before. */
+  readonly isReplacement: boolean;
+}
+
+/** What is told of a token when it is issued. */
+export interface Issued {
+  readonly token: Secret;
+  /** `undefined` where the issuer did not say. */
+  readonly lifetime: Duration | undefined;
+  /** Before it was asked for: the issuer counts from when it answered, and may have answered late. */
+  readonly from: Moment;
+  readonly isReplacement: boolean;
+}
+
+/** Takes a token in hand. */
+export function hold({ token, lifetime: told, from, isReplacement }: Issued, rules: HoldRules): Held {
+  const lifetime = told ?? lifetimeOfJwt(token.reveal()) ?? rules.cacheTtl;
+  return { token, from, lifetime, thresholds: thresholds(lifetime, rules.delta, rules.random()), isReplacement };
+}
+
+/** How long a token still lives; not above 0: it is over. */
+export function remainingOf(held: Held, clock: Clock): Duration {
+  return held.lifetime - since(held.from, clock);
+}
+
+/** A replacement that the server refuses too is not replaced again before this time, or every request would be a grant. */
+const REPLACEMENT_PAUSE: Duration = 10_000;
+
+/** True for a replacement that is too young to be replaced. */
+export function isFreshReplacement(held: Held, clock: Clock): boolean {
+  return held.isReplacement && since(held.from, clock) < REPLACEMENT_PAUSE;
 }
 
 /** `exp - iat` of a JWT, in milliseconds: for a token whose lifetime nobody told. The signature is not looked at. */

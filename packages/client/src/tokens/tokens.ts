@@ -32,6 +32,8 @@ export interface TokenChallenge {
   /** The OAuth error code. */
   readonly error?: string | undefined;
   readonly scope?: string | undefined;
+  /** Where the server says how to sign in. */
+  readonly metadata?: string | undefined;
 }
 
 /**
@@ -54,6 +56,8 @@ export interface Tokens {
   onSignedIn(call: () => void): () => void;
   /** The proof of possession for one request, where tokens are bound to a key. */
   proof?(method: string, url: string, token: Secret): Promise<string>;
+  /** What to do where the server refuses the newest token too; left out, nothing is known to help. */
+  readonly refusedHint?: string;
   /** Where the sign-in stands. */
   describe(): SignInState;
 }
