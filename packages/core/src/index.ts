@@ -8,8 +8,10 @@ export { hostReader, isLoopbackName, parseHost, type Host } from "./http/host.ts
 export { isBelow, isCanonicalPath, parseTarget, type Target } from "./http/target.ts";
 export { describeError, silentLog, type Log, type LogFields } from "./log.ts";
 export { eraOf, FIRST_MODERN_REVISION, verifyHeaders, type Era } from "./mcp/era.ts";
+export { encodeHeader } from "./mcp/header-value.ts";
 export { LineSplitter, onOneLine } from "./mcp/lines.ts";
 export { readMessage, readMessageText, subjectOf, type Message } from "./mcp/message.ts";
+export { SseFilter } from "./mcp/sse-filter.ts";
 export { SseReader, type SseEvent } from "./mcp/sse.ts";
 export { Pipeline, type Passage } from "./pipeline/run.ts";
 export { go, type Back, type Go, type Stage, type Step } from "./pipeline/stage.ts";

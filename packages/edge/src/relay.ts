@@ -4,7 +4,7 @@
  */
 import type { Dispatcher, Pool } from "undici";
 
-import { describeError, type Bytes, type Duration } from "@smcp/core";
+import { describeError, type Bytes, type Duration, type SseFilter } from "@smcp/core";
 
 import type { Deadline, Deadlines } from "./deadlines.ts";
 import type { Reply } from "./reply.ts";
@@ -43,7 +43,9 @@ export interface RelayPlan {
   head(status: number, headers: UpstreamHeaders): string[] | string;
   /** How many bytes of the body of an answer that `head` stopped `failed` wants to see. Default 0. */
   readonly peek?: Bytes;
-  /** Called at most once, and only while nothing was sent. */
+  /** What the body of an answer that `head` let pass goes through, where not all of it may pass as it is. */
+  readonly filter?: SseFilter | undefined;
+  /** Called at most once: while nothing was sent, or where the filter breaks the answer off. */
   failed(failure: RelayFailure): void;
 }
 
@@ -73,6 +75,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #length = -1;
   #held: Buffer | undefined;
+  #filter: SseFilter | undefined;
   #stopped: RelayFailure | undefined;
   #peeked: Buffer | undefined;
   #isOver = false;
@@ -100,7 +103,8 @@ class RelayHandler implements Dispatcher.DispatchHandler {
       this.#stop(out);
       return;
     }
-    const length = headers["content-length"];
+    this.#filter = this.#plan.filter;
+    const length = this.#filter ? undefined : headers["content-length"];
     this.#length = typeof length === "string" ? Number(length) : -1;
     if (this.#length >= 0) out.push("content-length", String(this.#length));
     this.#reply.start(status, out, this.#length < 0);
@@ -117,7 +121,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
       this.#held = chunk;
       return;
     }
-    if (this.#reply.write(chunk)) return;
+    if (this.#filter ? this.#sift(this.#filter, chunk) : this.#reply.write(chunk)) return;
     controller.pause();
     this.#reply.onceDrained(() => controller.resume());
   }
@@ -128,6 +132,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
       this.#giveUp(this.#stopped);
       return;
     }
+    if (this.#filter) for (const piece of this.#filter.end()) this.#reply.write(piece);
     this.#isOver = true;
     this.#reply.end(this.#held);
   }
@@ -135,6 +140,16 @@ class RelayHandler implements Dispatcher.DispatchHandler {
   onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
     if (error instanceof Stopped) return;
     this.#giveUp(this.#peeked ? this.#stopped : { kind: "unreachable", reason: describeError(error) });
+  }
+
+  /** False when the reader is slow. */
+  #sift(filter: SseFilter, chunk: Uint8Array): boolean {
+    let hasRoom = true;
+    for (const piece of filter.push(chunk) ?? []) hasRoom = this.#reply.write(piece);
+    if (filter.broken === undefined) return hasRoom;
+    this.#plan.failed({ kind: "stopped", reason: filter.broken });
+    this.#giveUp(undefined);
+    return true;
   }
 
   #stop(reason: string): void {

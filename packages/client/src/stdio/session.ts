@@ -1,9 +1,8 @@
 /** What Streamable HTTP keeps in headers and stdio does not have: the session, the revision, what a message is about. */
-import { eraOf, subjectOf, type Era, type Message } from "@smcp/core";
+import { encodeHeader, eraOf, subjectOf, type Era, type Message } from "@smcp/core";
 import type { UpstreamHeaders } from "@smcp/edge";
 
 const ACCEPT = "application/json, text/event-stream";
-const PLAIN = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/;
 const NO_HEADERS: ReadonlyMap<string, string> = new Map();
 
 /** One app's session with the server; empty in the modern era, which has none. */
@@ -57,7 +56,7 @@ export class Session {
     try {
       const { result } = JSON.parse(answer) as { result?: { protocolVersion?: unknown } };
       const version = result?.protocolVersion;
-      if (typeof version === "string" && PLAIN.test(version)) this.#version = version;
+      if (typeof version === "string" && encodeHeader(version) === version) this.#version = version;
     } catch {
       // Not an answer that says anything: the app judges it.
     }
@@ -69,11 +68,4 @@ export class Session {
       ...(this.#version === undefined ? [] : ["mcp-protocol-version", this.#version]),
     ];
   }
-}
-
-/** Writes a value for an MCP header: as it is, or where a header cannot hold it encoded, marked at both ends. */
-function encodeHeader(value: string): string {
-  const looksEncoded = value.startsWith("=?base64?") && value.endsWith("?=");
-  if (PLAIN.test(value) && !looksEncoded) return value;
-  return `=?base64?${Buffer.from(value).toString("base64")}?=`;
 }
