@@ -2,7 +2,7 @@
  * One request's way to the server: token, send, and where the server refuses the token one renewal and one replay. What
  * comes back goes to whoever sends (an HTTP answer, lines on stdout); this only judges status and headers.
  */
-import { isRefusal, refuse, type Refusal, type Secret } from "@smcp/core";
+import { isRefusal, refuse, type Refusal, type Secret, type SseFilter } from "@smcp/core";
 import {
   passResponseHeaders,
   type Deadlines,
@@ -13,6 +13,7 @@ import {
 } from "@smcp/edge";
 
 import { readChallenge, readSentence, type Challenge } from "./challenge.ts";
+import { withoutPrefix } from "./endpoint-prefix.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** What is to be delivered, without a token. */
@@ -50,6 +51,7 @@ function send(gateway: Gateway, delivery: Delivery, token: Secret | undefined, i
 class Attempt implements RelayPlan {
   readonly deadlines: Deadlines;
   peek = 0;
+  filter: SseFilter | undefined;
 
   readonly #gateway: Gateway;
   readonly #delivery: Delivery;
@@ -64,10 +66,14 @@ class Attempt implements RelayPlan {
     this.#delivery = delivery;
     this.#token = token;
     this.#isReplay = isReplay;
+    const { method } = delivery.request;
+    if (gateway.base !== "" && method === "GET") this.filter = withoutPrefix(gateway.base);
   }
 
   head(status: number, headers: UpstreamHeaders): string[] | string {
     this.#record(status, headers);
+    // A refusal to open a stream is none, whatever it looks like.
+    if (status >= 300) this.filter = undefined;
     if (status === 401 || status === 403) {
       this.#status = status;
       this.#challenge = readChallenge(headers);

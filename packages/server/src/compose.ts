@@ -1,4 +1,5 @@
 /** Builds a server's parts from its settings: the only place that knows all of them. Handles no request itself. */
+import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 
 import type { Backend, ServerSettings } from "@smcp/config";
@@ -49,7 +50,7 @@ export async function compose(
   before?: Composition,
 ): Promise<Composition> {
   const asksCallers = settings.auth.mode === "oidc";
-  const key = asksCallers ? await keyOf(settings, log, options, before) : undefined;
+  const key = needsKey(settings) ? await keyOf(settings, log, options, before) : undefined;
   const validator = asksCallers ? validatorOf(settings, log, before) : undefined;
   const bridges = new Map<string, StdioUpstream>();
   const routes: Route[] = settings.backends.map((backend) => {
@@ -71,15 +72,23 @@ export async function compose(
   return { parts, journey: journey(parts), validator, sessionKey: key, bridges, held };
 }
 
+/** Session ids are bound to callers who are asked who they are, endpoints of 2024-11-05 to whoever it is. */
+function needsKey({ auth, backends }: ServerSettings): boolean {
+  return auth.mode === "oidc" || backends.some((one) => one.kind === "http" && one.sse);
+}
+
 function keyOf(
-  { server }: ServerSettings,
+  { auth, server }: ServerSettings,
   log: Log,
   { dataFolder = "smcp-data" }: ComposeOptions,
   before: Composition | undefined,
 ): Buffer | Promise<Buffer> {
   const old = before?.sessionKey;
+  const was = before?.parts.settings;
   // One that could not be kept in the data folder lives here alone: reading again would end every session.
-  if (old && isSame(before.parts.settings.server.sessionKey, server.sessionKey)) return old;
+  if (old && auth.mode === was?.auth.mode && isSame(was.server.sessionKey, server.sessionKey)) return old;
+  // Endpoints end with their streams, and those with this process: nothing is worth being kept.
+  if (auth.mode === "none" && !server.sessionKey) return randomBytes(32);
   return sessionKey(server.sessionKey, resolve(dataFolder), log);
 }
 

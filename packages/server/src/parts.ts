@@ -10,7 +10,7 @@ export interface Parts {
   readonly settings: ServerSettings;
   readonly routes: RouteTable;
   readonly callers: Callers;
-  /** Absent where nobody is asked who they are. */
+  /** Absent where nobody is asked who they are and no backend needs it. */
   readonly seal: Seal | undefined;
   readonly openStreams: OpenStreams;
 }

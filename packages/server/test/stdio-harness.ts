@@ -67,6 +67,7 @@ export async function openBridge({ environment = process.env, tuning, ...more }:
           body: null,
           message: read,
           era: read ? eraOf(read, headers) : "legacy",
+          endpoint: undefined,
           sessionId,
         },
         reply,

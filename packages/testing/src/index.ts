@@ -1,5 +1,6 @@
 export { echo, recordingBackend, type Answer, type RecordingBackend, type Seen } from "./backend.ts";
 export { certificateAuthority, type Authority, type Certified } from "./certificates.ts";
+export { everythingServer, type EverythingServer } from "./everything-server.ts";
 export { collectLog, type CollectedLine } from "./log.ts";
 export { sendRaw, type RawAnswer } from "./raw.ts";
 export {

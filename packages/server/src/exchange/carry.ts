@@ -55,9 +55,11 @@ export function carry(journey: Journey, arrival: Arrival, record: (settled: Sett
   }
 }
 
-function send({ admitted, added, below, body, era, message, reply, route, sessionId }: Complete): void {
+function send(complete: Complete): void {
+  const { admitted, added, below, body, endpoint, era, message, reply, route, sessionId } = complete;
   const { method, target, headers } = admitted;
-  route.upstream.send({ method, below, query: target.query, headers, added, body, message, era, sessionId }, reply);
+  const { query } = target;
+  route.upstream.send({ method, below, query, headers, added, body, message, era, sessionId, endpoint }, reply);
 }
 
 function refuseTo(arrival: Arrival & Partial<Called>, refusal: Refusal): void {

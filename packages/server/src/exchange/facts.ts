@@ -6,6 +6,7 @@ import type { Admitted, Ending, Reply, ReplyHead } from "@smcp/edge";
 
 import type { Principal } from "../auth/principal.ts";
 import type { Route } from "../routes.ts";
+import type { Endpoint } from "../upstream/upstream.ts";
 
 /** A request that passed the gate. */
 export interface Arrival {
@@ -46,6 +47,8 @@ export interface Called {
 export interface Bound {
   /** The backend's own session id. */
   readonly sessionId: string | undefined;
+  /** Of a backend that speaks the HTTP+SSE of 2024-11-05 only. */
+  readonly endpoint: Endpoint | undefined;
 }
 
 /** What the backend is told beside it: a flat list of names and values. */

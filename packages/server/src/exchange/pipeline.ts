@@ -24,7 +24,7 @@ export function journey(parts: Parts) {
       // By who asks and what: one stream too many is refused before the backend hears of it.
       .stage(streams(parts.settings.server.maxStreams, parts.openStreams))
       // After reading: which refusal a session id deserves depends on the era.
-      .stage(session(parts.seal))
+      .stage(session(parts.seal, parts.settings.auth.mode === "oidc"))
       // Last: what the backend learns of the caller is settled only when the call will be made.
       .stage(introduce(parts.settings))
   );

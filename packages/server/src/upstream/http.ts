@@ -1,6 +1,6 @@
 /** HTTP backends: the caller's bytes to the configured URL, the backend's bytes back, in whatever era the two ends speak. */
 import type { HttpBackend } from "@smcp/config";
-import { formatDuration, refuse, type Log, type Refusal } from "@smcp/core";
+import { formatDuration, refuse, type Log, type Refusal, type SseFilter } from "@smcp/core";
 import {
   Deadlines,
   openPool,
@@ -15,6 +15,7 @@ import {
 
 import { holdsOpen } from "../exchange/standing.ts";
 import { requestHeaders } from "./headers.ts";
+import { endpointFilter } from "./http-endpoint.ts";
 import type { Outbound, Upstream } from "./upstream.ts";
 
 const CONNECT_TIMEOUT = 10_000;
@@ -31,14 +32,18 @@ export function httpUpstream(backend: HttpBackend, log: Log): Upstream {
   const pool = openPool(url.origin, Math.min(CONNECT_TIMEOUT, timeout), trust);
   const deadlines = new Deadlines(timeout);
   const target = targetOf(backend);
+  const part = { backend, deadlines, log };
   return {
     send(outbound, reply) {
       if (holdsOpen(outbound.method, outbound.message)) reply.isStanding = true;
       const headers = requestHeaders(outbound.headers, backend.forwardHeaders, outbound.era === "modern");
       if (outbound.sessionId !== undefined) headers.push("mcp-session-id", outbound.sessionId);
       headers.push(...outbound.added);
-      const request = { method: outbound.method, path: target(outbound), headers, body: outbound.body };
-      relay(pool, request, reply, new Plan(backend, deadlines, log, reply, outbound.message?.id));
+      const { method, body, endpoint, message } = outbound;
+      // The caller's own query stays behind: it could name another session than the one that was given to it.
+      const path = endpoint?.target ?? target(outbound);
+      const events = endpoint && method === "GET" ? endpointFilter(new URL(url.origin + path), endpoint) : undefined;
+      relay(pool, { method, path, headers, body }, reply, new Plan(part, reply, message?.id, events));
     },
     close: () => pool.destroy(),
   };
@@ -57,38 +62,49 @@ function targetOf({ url, path, stripPath }: HttpBackend): (outbound: Outbound) =
   };
 }
 
+/** What all answers of a backend have in common. */
+interface Part {
+  readonly backend: HttpBackend;
+  readonly deadlines: Deadlines;
+  readonly log: Log;
+}
+
 /** What becomes of one backend's answer. */
 class Plan implements RelayPlan {
-  readonly deadlines: Deadlines;
-  readonly #backend: HttpBackend;
-  readonly #log: Log;
+  filter: SseFilter | undefined;
+  readonly #part: Part;
   readonly #reply: Reply;
   readonly #id: string | undefined;
   #refusal: Refusal | undefined;
 
-  // oxlint-disable-next-line eslint/max-params -- one call, per request: an object would be made for nothing
-  constructor(backend: HttpBackend, deadlines: Deadlines, log: Log, reply: Reply, id: string | undefined) {
-    this.deadlines = deadlines;
-    this.#backend = backend;
-    this.#log = log;
+  constructor(part: Part, reply: Reply, id: string | undefined, filter: SseFilter | undefined) {
+    this.filter = filter;
+    this.#part = part;
     this.#reply = reply;
     this.#id = id;
   }
 
+  get deadlines(): Deadlines {
+    return this.#part.deadlines;
+  }
+
   head(status: number, headers: UpstreamHeaders): string[] | string {
+    // A refusal to open a stream is none, whatever it looks like.
+    if (status >= 300) this.filter = undefined;
     const reason = this.#unwanted(status, headers);
     return reason ?? passResponseHeaders(headers);
   }
 
   failed(failure: RelayFailure): void {
-    const server = this.#backend.id;
+    const { backend, log } = this.#part;
+    const server = backend.id;
     const refusal = this.#refusal ?? this.#refusalOf(failure);
-    this.#log.warn({ server, request_id: this.#reply.requestId, reason: failure.reason }, "a backend failed");
+    log.warn({ server, request_id: this.#reply.requestId, reason: failure.reason }, "a backend failed");
     this.#reply.refuse(refusal, this.#id);
   }
 
   #unwanted(status: number, headers: UpstreamHeaders): string | undefined {
-    const server = this.#backend.id;
+    const server = this.#part.backend.id;
     if (status === 401 || status === 403) {
       // The caller must not sign in at the backend: that is between the gateway and it.
       this.#refusal = refuse("BACKEND_CREDENTIAL", { server });
@@ -102,8 +118,8 @@ class Plan implements RelayPlan {
   }
 
   #refusalOf({ kind }: RelayFailure): Refusal {
-    const server = this.#backend.id;
-    if (kind === "slow") return refuse("BACKEND_SLOW", { server, limit: formatDuration(this.#backend.timeout) });
+    const { id: server, timeout } = this.#part.backend;
+    if (kind === "slow") return refuse("BACKEND_SLOW", { server, limit: formatDuration(timeout) });
     return refuse("BACKEND_FAILED", { server });
   }
 }

@@ -19,6 +19,16 @@ export interface Outbound {
   readonly era: Era;
   /** The backend's own session id, as the backend knows it. */
   readonly sessionId: string | undefined;
+  /** Of a backend that speaks the HTTP+SSE of 2024-11-05 only. */
+  readonly endpoint: Endpoint | undefined;
+}
+
+/** Where a stream of 2024-11-05 wants its messages: the backend names a place, the caller gets one that only it can use. */
+export interface Endpoint {
+  /** The caller's path in place of a path and query at the backend. */
+  conceal(target: string): string;
+  /** The path and query at the backend that this request is for; `undefined`: what its path says. */
+  readonly target: string | undefined;
 }
 
 /**
