@@ -48,6 +48,12 @@ export const catalogue = {
     level: "warn",
   },
   HEADER_MISMATCH: { status: 400, code: -32020, message: "{header} and the body disagree", level: "warn" },
+  HEADER_TWICE: {
+    status: 400,
+    code: -32020,
+    message: 'the header "{header}" stands there more than once',
+    level: "warn",
+  },
   ENVELOPE_INVALID: { status: 400, code: -32602, message: "invalid _meta envelope: {rule}", level: "info" },
   VERSION_UNSUPPORTED: { status: 400, code: -32022, message: "unsupported protocol version", level: "info" },
   METHOD_NOT_ALLOWED: {

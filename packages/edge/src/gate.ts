@@ -48,7 +48,7 @@ export function openGate(rules: GateRules): Gate {
     if (!target) return refuse("TARGET_INVALID");
     const headers = readHeaders(incoming.rawHeaders);
     if (typeof headers === "string") {
-      return headers === "host" ? refuse(rules.badHost) : refuse("HEADER_REPEATED", { header: headers });
+      return refuseRepeated(headers, rules);
     }
     const host = rules.exempt.has(target.path) ? NOWHERE : judgeCaller(headers, rules, readHost);
     if ("refused" in host) return host;
@@ -57,6 +57,13 @@ export function openGate(rules: GateRules): Gate {
     if (method !== "GET" && method !== "POST" && method !== "DELETE") return refuse("METHOD_UNKNOWN");
     return { method, target, headers, host };
   };
+}
+
+function refuseRepeated(header: string, rules: GateRules): Refusal {
+  if (header === "host") return refuse(rules.badHost);
+  // One that says what the body says: in the modern era that has a refusal of its own, before any body is read.
+  const isCompared = header.startsWith("mcp-") && header !== "mcp-session-id";
+  return refuse(isCompared ? "HEADER_TWICE" : "HEADER_REPEATED", { header });
 }
 
 function judgeCaller(

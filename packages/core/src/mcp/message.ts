@@ -132,13 +132,14 @@ function interpret(found: Found): Message | Refusal {
   const method = string(found.method);
   if (method === undefined) return invalid('"method" must be a string', id);
   const message = messageOf(found, id === undefined ? "notification" : "request", method);
+  if (found.version !== undefined && message.version === undefined) return invalidClaim(id);
   const wrong = wrongParameter(found, message);
   return wrong === undefined ? message : invalid(wrong, id);
 }
 
 function wrongParameter(found: Found, message: Message): string | undefined {
-  const first = found.params ?? "{";
-  if (first !== "{" && first !== "[") return '"params" must be an object';
+  // JSON-RPC has arrays too, MCP has not: what a backend made of one, nobody here could see.
+  if ((found.params ?? "{") !== "{") return '"params" must be an object';
   const named = subjectOf(message.method);
   const isWrong = named && found[named] !== undefined && message[named] === undefined;
   return isWrong ? `"params.${named}" must be a string` : undefined;
@@ -193,6 +194,12 @@ export function subjectOf(method: string): "name" | "uri" | "taskId" | undefined
 
 function invalid(rule: string, id?: string): Refusal {
   return { ...refuse("MESSAGE_INVALID", { rule }), ...(id !== undefined && { id }) };
+}
+
+/** A claim to the modern era is never passed over in silence for being malformed. */
+function invalidClaim(id: string | undefined): Refusal {
+  const refusal = refuse("ENVELOPE_INVALID", { rule: `"${VERSION_KEY}" must be a string` });
+  return id === undefined ? refusal : { ...refusal, id };
 }
 
 function isId(raw: string): boolean {

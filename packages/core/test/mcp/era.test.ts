@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { readHeaders, type HeaderMap } from "../../src/http/headers.ts";
-import { decodeHeader, eraOf, verifyHeaders } from "../../src/mcp/era.ts";
+import { eraOf, verifyHeaders } from "../../src/mcp/era.ts";
 import { readMessageText, type Message } from "../../src/mcp/message.ts";
 import { isRefusal } from "../../src/refusal.ts";
 
@@ -24,6 +24,15 @@ describe("the era of a message", () => {
     expect(eraOf(message({ id: 1, method: "initialize" }), headers("MCP-Protocol-Version", "2026-07-28"))).toBe(
       "legacy",
     );
+  });
+
+  it("is the legacy one for an answer, which only sessions are sent", () => {
+    const answer = message({
+      id: 1,
+      result: {},
+      params: { _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } },
+    });
+    expect(eraOf(answer, headers("MCP-Protocol-Version", "2026-07-28"))).toBe("legacy");
   });
 
   it("is what the header says for a notification without an envelope", () => {
@@ -53,16 +62,29 @@ describe("headers of a modern request", () => {
       "MCP-Protocol-Version",
     ],
   ])("that %s", (_, raw, header) => {
-    const verdict = verifyHeaders(modern("x"), headers(...raw));
+    const verdict = verifyHeaders(modern("x"), "modern", headers(...raw));
     expect(verdict?.facts?.["header"]).toBe(header);
     if (header) expect(verdict).toMatchObject({ refused: "HEADER_MISMATCH", id: "1" });
   });
 });
 
-it("decodes the sentinel exactly, and takes everything else literally", () => {
-  expect(decodeHeader("=?base64?w6k=?=")).toBe("é");
-  expect(decodeHeader("=?BASE64?w6k=?=")).toBe("=?BASE64?w6k=?=");
-  expect(decodeHeader("=?base64?w6k?=")).toBeUndefined();
-  expect(decodeHeader("=?base64?/w==?=")).toBeUndefined();
-  expect(decodeHeader("plain")).toBe("plain");
+describe("headers of a legacy request", () => {
+  const claims = (version: string): Message =>
+    message({ id: 1, method: "x", params: { _meta: { "io.modelcontextprotocol/protocolVersion": version } } });
+  it.each<[title: string, message: Message, version: string | undefined, refused: string | undefined]>([
+    ["that name a revision of its era", message({ id: 1, method: "x" }), "2025-06-18", undefined],
+    ["that name none", message({ id: 1, method: "x" }), undefined, undefined],
+    ["that name the modern era", message({ id: 1, method: "x" }), "2026-07-28", "ENVELOPE_INVALID"],
+    [
+      "that name the modern era for a handshake",
+      message({ id: 1, method: "initialize" }),
+      "2026-07-28",
+      "HEADER_MISMATCH",
+    ],
+    ["that name what its envelope names", claims("2025-06-18"), "2025-06-18", undefined],
+    ["that name another one than its envelope", claims("2025-06-18"), "2025-11-25", "HEADER_MISMATCH"],
+  ])("%s", (_, one, version, refused) => {
+    const given = version === undefined ? headers() : headers("MCP-Protocol-Version", version);
+    expect(verifyHeaders(one, "legacy", given)?.refused).toBe(refused);
+  });
 });

@@ -7,7 +7,7 @@ const NOTHING: Called = { body: null, message: undefined, era: "legacy" };
 
 /**
  * Reads the one message of a POST. Refuses with `BODY_TYPE`, `BODY_ENCODED`, `BODY_TOO_LARGE`, `NOT_JSON`,
- * `MESSAGE_INVALID`, `MESSAGE_AMBIGUOUS` or `HEADER_MISMATCH`.
+ * `MESSAGE_INVALID`, `MESSAGE_AMBIGUOUS`, `HEADER_MISMATCH` or `ENVELOPE_INVALID`.
  *
  * @param limit largest body in bytes
  */
@@ -25,8 +25,7 @@ export function read(limit: Bytes): GatewayStage<Arrival, Called> {
         const message = readMessage(body);
         if (isRefusal(message)) return message;
         const era = eraOf(message, headers);
-        const disagrees = era === "modern" ? verifyHeaders(message, headers) : undefined;
-        return disagrees ?? go({ body, message, era });
+        return verifyHeaders(message, era, headers) ?? go({ body, message, era });
       });
     },
   };
