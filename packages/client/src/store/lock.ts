@@ -30,6 +30,8 @@ export class LockBusy extends Error {
 export const LEASE: Duration = 60_000;
 /** A little longer than the lease: whoever waits gets the lock in the end. */
 const LONGEST_WAIT: Duration = LEASE + 5_000;
+/** Nobody gives up for a time that passed while the machine slept. */
+const FEWEST_LOOKS = 20;
 /** How long a lock past its lease is watched before it is taken: after a sleep, its holder goes on as we do. */
 const LAST_CHANCE: Duration = 1_000;
 /** How long a guard may stand; what it guards takes microseconds. */
@@ -64,7 +66,7 @@ async function acquire(path: string, clock: Clock): Promise<string> {
       await takeFrom(path, found.nonce, clock);
       continue;
     }
-    if (clock.elapsed() - began > LONGEST_WAIT)
+    if (round > FEWEST_LOOKS && clock.elapsed() - began > LONGEST_WAIT)
       throw new LockBusy(`the lock "${path}" is held by process ${found?.pid}`);
     await pause(Math.min(10 * 2 ** round, 150) * (0.5 + Math.random()));
   }
