@@ -59,6 +59,8 @@ class Attempt implements RelayPlan {
   readonly #isReplay: boolean;
   #status = 0;
   #challenge: Challenge | undefined;
+  /** What the server said in a refused answer's body. */
+  #sentence = "";
 
   constructor(gateway: Gateway, delivery: Delivery, token: Secret | undefined, isReplay: boolean) {
     this.deadlines = gateway.deadlines;
@@ -99,14 +101,20 @@ class Attempt implements RelayPlan {
   }
 
   failed(failure: RelayFailure): void {
-    if (failure.kind === "stopped" && this.#status === 401) void this.#renew();
+    this.#sentence = readSentence(failure.body);
+    if (failure.kind === "stopped" && this.#isTokenRefused()) void this.#renew();
     else this.#delivery.fail(this.#meaning(failure));
+  }
+
+  /** True where another token may be taken: a fresh one, or one with more scopes. */
+  #isTokenRefused(): boolean {
+    return this.#status === 401 || (this.#status === 403 && this.#challenge?.error === "insufficient_scope");
   }
 
   /** Never rejects. */
   async #renew(): Promise<void> {
-    const isTokenAtFault = this.#challenge?.error !== "insufficient_scope";
-    const token = this.#isReplay || !isTokenAtFault ? this.#token : await this.#gateway.tokens.renew(this.#token);
+    const { tokens } = this.#gateway;
+    const token = this.#isReplay ? this.#token : await tokens.renew(this.#token, this.#challenge);
     if (this.#delivery.isGone()) return;
     if (isRefusal(token)) this.#delivery.fail(token);
     else if (token === this.#token) this.#delivery.fail(this.#refused());
@@ -117,19 +125,24 @@ class Attempt implements RelayPlan {
     const { host: server, limit } = this.#gateway;
     const { reason } = failure;
     if (failure.kind === "slow") return refuse("SERVER_SLOW", { server, limit }, { reason });
-    if (failure.kind === "stopped" && this.#status === 403) return this.#refused(readSentence(failure.body));
+    if (failure.kind === "stopped" && this.#status === 403) return this.#refused();
     return refuse("SERVER_AWAY", { server }, { reason });
   }
 
-  #refused(sentence = ""): Refusal {
+  #refused(): Refusal {
     const { error, scope } = this.#challenge ?? {};
+    const sentence = this.#sentence;
+    const { refusedHint } = this.#gateway.tokens;
     const server = `the smcp server at ${this.#gateway.host}`;
     if (error === "insufficient_scope") {
       const missing = scope ? ` "${scope}"` : "";
-      return signInRefused(`${server} refused the sign-in: the token lacks the scope${missing}; check --oidc-scopes`);
+      return signInRefused(
+        `${server} refused the sign-in: the token lacks the scope${missing}; ${refusedHint ?? "check --oidc-scopes"}`,
+      );
     }
     if (this.#status === 403) return signInRefused(`${server} refused this request${sentence ? `: ${sentence}` : ""}`);
-    return signInRefused(`${server} refused the new token too${error ? ` (${error})` : ""}`);
+    const what = `${server} refused the new token too${error ? ` (${error})` : ""}`;
+    return signInRefused(refusedHint === undefined ? what : `${what}: ${refusedHint}`);
   }
 }
 

@@ -17,7 +17,9 @@ export function settingsFor(serverUrl: string, changes: Changes = {}): ClientSet
     authMode: "none",
     profile: "default",
     tokenStore: "memory",
-    stateFolder: "/nonexistent",
+    // Nothing can be made there.
+    stateFolder: "/dev/null/smcp",
+    requirePeerUid: false,
     allowHosts: [],
     forwardHeaders: [],
     allowOrigins: [],

@@ -23,15 +23,22 @@ const CONTAINER_LINE =
  */
 export function localEndpoint(
   read: Values,
-): Pick<ClientSettings, "host" | "port" | "socketPath" | "stdioPath" | "localSecret"> {
+): Pick<ClientSettings, "host" | "port" | "socketPath" | "stdioPath" | "localSecret" | "requirePeerUid"> {
   const stdioPath = read.path("stdio");
   const host = bare(read.text("host") ?? "");
   const port = read.number("port");
+  const requirePeerUid = read.isOn("require-peer-uid");
   // Nothing listens: neither the address nor what guards it means anything.
-  if (stdioPath !== undefined) return { host, port, stdioPath };
+  if (stdioPath !== undefined) return { host, port, requirePeerUid, stdioPath };
   const socketPath = socket(read);
   if (socketPath === undefined) judgeHost(host, read);
-  return { host, port, ...optional("socketPath", socketPath), ...optional("localSecret", readLocalSecret(read)) };
+  return {
+    host,
+    port,
+    requirePeerUid,
+    ...optional("socketPath", socketPath),
+    ...optional("localSecret", readLocalSecret(read)),
+  };
 }
 
 function socket(read: Values): string | undefined {
@@ -61,10 +68,10 @@ export function idleAddress({ origins }: FlagValues): string[] {
   const typed = (names: readonly string[]): string[] =>
     names.map((name) => `--${name}`).filter((flag) => origins.get(flag.slice(2)) === flag);
   if (origins.has("stdio")) {
-    const idle = typed(["listen", "allow-remote-bind", "local-secret-file"]);
+    const idle = typed(["listen", "allow-remote-bind", "local-secret-file", "require-peer-uid"]);
     return idle.map((one) => `"${one}" does nothing with --stdio: nothing listens`);
   }
   if (!origins.has("listen")) return [];
-  const idle = typed(["host", "port", "allow-remote-bind", "allow-host"]);
+  const idle = typed(["host", "port", "allow-remote-bind", "allow-host", "require-peer-uid"]);
   return idle.map((one) => `"${one}" does nothing with --listen: there is only the socket`);
 }

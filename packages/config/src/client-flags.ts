@@ -41,7 +41,12 @@ export const clientFlags: readonly Flag[] = [
     values: ["none", "oidc", "auto"],
     variables: ["SMCP_AUTH_MODE"],
   },
-  { name: "token-file", kind: "string", description: "a key or token to send instead of signing in", unbuilt: true },
+  {
+    name: "token-file",
+    kind: "string",
+    description:
+      "file with an API key, agent or session token to send instead of signing in; read again when it changes",
+  },
   { name: "agent-key-file", kind: "string", description: "key that signs the agent's evidence", unbuilt: true },
   { name: "agent-manifest", kind: "string", description: "folder whose hash is the agent's code", unbuilt: true },
   {
@@ -136,7 +141,7 @@ export const clientFlags: readonly Flag[] = [
   { name: "allow-origin", kind: "list", description: "origins whose pages may call" },
   { name: "allow-remote-bind", kind: "switch", description: "allow a --host that others can reach" },
   { name: "local-secret-file", kind: "string", description: "file with a secret that local apps must send" },
-  { name: "require-peer-uid", kind: "switch", description: "serve this user's programs alone", unbuilt: true },
+  { name: "require-peer-uid", kind: "switch", description: "serve nobody whose user cannot be told" },
   { name: "forward-header", kind: "list", description: "further request headers that pass" },
   { name: "max-body", kind: "size", description: "largest body of a request", fallback: "4MiB" },
   { name: "metrics", kind: "switch", description: "serve metrics", fallback: "true" },

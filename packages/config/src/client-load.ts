@@ -1,8 +1,9 @@
 /** From flags, environment and client.yaml to what the client runs on. Reads nothing in the working directory unasked. */
-import { Failure, isLoopbackName, parseHost, Secret } from "@smcp/core";
+import { Failure, isLoopbackName, parseHost } from "@smcp/core";
 import { z } from "zod";
 import { idleAddress, localEndpoint } from "./client-endpoint.ts";
 import { CLIENT_PREFIX, clientFlags } from "./client-flags.ts";
+import { idleSignIn, machineProof, tokenFile } from "./client-proof.ts";
 import type { ClientSettings, ClientSignIn } from "./client-settings.ts";
 import { optional, Values } from "./client-values.ts";
 import { readTree } from "./document.ts";
@@ -53,7 +54,7 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
     shutdownTimeout: read.number("shutdown-timeout"),
     serverTimeout: read.number("server-timeout"),
     authMode: authMode(found),
-    oidc: signIn(read),
+    oidc: signIn(read, found),
     profile: read.text("profile") ?? "default",
     tokenStore: read.text("token-store") as ClientSettings["tokenStore"],
     stateFolder: stateFolder(env),
@@ -62,6 +63,7 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
     forwardHeaders: read.list("forward-header").map((one) => headerName(one, read)),
     maxBody: read.number("max-body"),
     metrics: { enabled: read.isOn("metrics"), path: read.path("metrics-path") ?? "/metrics" },
+    ...tokenFile(read, found),
     ...optional("tls", localTls(read)),
     ...optional("caFile", read.file("ca-file")),
   };
@@ -74,6 +76,7 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
       ...unencrypted(settings),
       ...idleTls(found),
       ...idleAddress(found),
+      ...idleSignIn(found),
     ],
   };
 }
@@ -113,7 +116,7 @@ function authMode({ values, origins }: FlagValues): "none" | "oidc" | "auto" {
   return [...origins.keys()].some((name) => name.startsWith("oidc-")) ? "oidc" : "auto";
 }
 
-function signIn(read: Values): ClientSignIn {
+function signIn(read: Values, found: FlagValues): ClientSignIn {
   const issuer = read.text("oidc-issuer");
   if (issuer !== undefined && !issuerUrl().safeParse(issuer).success) {
     read.fail("oidc-issuer", "an https URL without a query (http only on a loopback address)", quote(issuer));
@@ -125,7 +128,6 @@ function signIn(read: Values): ClientSignIn {
   return {
     ...optional("issuer", issuer),
     ...optional("clientId", read.text("oidc-client-id")),
-    ...optional("clientSecret", clientSecret(read)),
     ...optional("audience", read.text("oidc-audience")),
     scopes: read.list("oidc-scopes"),
     flow: read.text("oidc-flow") as ClientSignIn["flow"],
@@ -133,22 +135,8 @@ function signIn(read: Values): ClientSignIn {
     cacheTtl: read.number("oidc-cache-ttl"),
     tokenTtlDelta: read.number("oidc-token-ttl-delta"),
     clockTolerance: read.number("oidc-clock-tolerance"),
-    ...optional("authMethod", read.text("oidc-auth-method") as ClientSignIn["authMethod"]),
+    ...machineProof(read, found),
   };
-}
-
-function clientSecret(read: Values): Secret | undefined {
-  const text = read.text("oidc-client-secret");
-  const fromFile = read.contents("oidc-client-secret-file");
-  if (text !== undefined && fromFile !== undefined) {
-    throw new Failure(
-      'both "oidc-client-secret" and "oidc-client-secret-file" are given',
-      "leave one of them out; the file is the safer one",
-      2,
-    );
-  }
-  const secret = text ?? fromFile;
-  return secret === undefined ? undefined : new Secret(secret);
 }
 
 function localTls(read: Values): ClientSettings["tls"] {

@@ -8,6 +8,12 @@ export interface ClientSignIn {
   readonly issuer?: string;
   readonly clientId?: string;
   readonly clientSecret?: Secret;
+  /** The file that it came from: whoever renews it there need tell nobody. */
+  readonly clientSecretFile?: string;
+  /** A private key to sign in with, PEM or JWK. */
+  readonly privateKeyFile?: string;
+  /** A token about this workload, to sign in with. */
+  readonly assertionFile?: string;
   readonly audience?: string;
   readonly scopes: readonly string[];
   readonly flow: "auto" | "client-credentials" | "browser" | "device";
@@ -35,6 +41,8 @@ export interface ClientSettings {
   readonly stdioPath?: string;
   /** What local apps must send. */
   readonly localSecret?: Secret;
+  /** Serve nobody whose user cannot be told. */
+  readonly requirePeerUid: boolean;
   readonly readTimeout: Duration;
   readonly writeTimeout: Duration;
   readonly shutdownTimeout: Duration;
@@ -42,6 +50,8 @@ export interface ClientSettings {
   readonly serverTimeout: Duration;
   /** `auto`: what the server's metadata asks for. */
   readonly authMode: "none" | "oidc" | "auto";
+  /** Present: a file with a key or token to send instead of signing in. */
+  readonly tokenFile?: string;
   readonly oidc: ClientSignIn;
   /** The account among several at one server. */
   readonly profile: string;

@@ -45,6 +45,7 @@ test("the defaults are those of the contract", () => {
     profile: "default",
     tokenStore: "auto",
     stateFolder: stateFolder({}),
+    requirePeerUid: false,
     allowHosts: [],
     forwardHeaders: [],
     allowOrigins: [],
@@ -151,15 +152,15 @@ describe("what is not built yet", () => {
   test.each([
     [{ "redirect-port": "1" }, '"--redirect-port" is'],
     [{ "oidc-flow": "device" }, '"--oidc-flow=device" is'],
-    [{ dpop: "on", "token-file": "x" }, '"--token-file", "--dpop=on" are'],
-    [{ "require-peer-uid": "true" }, '"--require-peer-uid" is'],
+    [{ dpop: "on", "agent-key-file": "x" }, '"--agent-key-file", "--dpop=on" are'],
+    [{ "agent-manifest": "x" }, '"--agent-manifest" is'],
   ])("%j is refused", (flags, names) => {
     expect(() => load({ ...SERVER, ...flags })).toThrow(failure(`${names} not built yet in this version`));
   });
 
   test("is refused from a variable too", () => {
-    expect(() => load(SERVER, { SMCP_CLIENT_REQUIRE_PEER_UID: "1" })).toThrow(
-      failure('"SMCP_CLIENT_REQUIRE_PEER_UID" is not built yet in this version'),
+    expect(() => load(SERVER, { SMCP_CLIENT_AGENT_MANIFEST: "x" })).toThrow(
+      failure('"SMCP_CLIENT_AGENT_MANIFEST" is not built yet in this version'),
     );
   });
 

@@ -10,6 +10,7 @@ import { IssuerLink, ISSUER_TIMEOUT } from "./issuer-link.ts";
 import { keptTokens } from "./kept.ts";
 import { noTokens } from "./none.ts";
 import { resourceFinder } from "./resource.ts";
+import { tokenFileTokens } from "./token-file.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** What a sign-in uses of its surroundings. */
@@ -27,8 +28,10 @@ export interface SignInParts {
  * @throws {Failure} with exit code 2 where credentials are given that cannot be used safely, or not yet
  */
 export function chooseTokens(settings: ClientSettings, parts: SignInParts): Tokens {
-  const { authMode, oidc, serverUrl } = settings;
+  const { authMode, oidc, serverUrl, tokenFile: file } = settings;
   if (authMode === "none") return noTokens(serverUrl.host);
+  const clock = parts.clock ?? systemClock;
+  if (file !== undefined) return tokenFileTokens({ file, server: serverUrl.host, clock, log: parts.log });
   const fetch = boundedFetch(ISSUER_TIMEOUT, parts.trust);
   const isMachine = oidc.flow === "client-credentials" || (oidc.flow === "auto" && oidc.clientSecret !== undefined);
   if (isMachine) return machineTokens(settings, fetch, parts);
