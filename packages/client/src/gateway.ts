@@ -5,6 +5,7 @@ import { Deadlines, openPool, type Trust } from "@smcp/edge";
 import type { Pool } from "undici";
 
 import type { Metrics } from "./metrics.ts";
+import type { Board } from "./status/board.ts";
 import type { Tokens } from "./tokens/tokens.ts";
 
 /** Everything that a request on its way to the server needs. Lives as long as the client. */
@@ -21,6 +22,8 @@ export interface Gateway {
   readonly limit: string;
   readonly tokens: Tokens;
   readonly metrics: Metrics;
+  /** What the client knows of itself. */
+  readonly board: Board;
   readonly log: Log;
 }
 
@@ -31,6 +34,7 @@ const FOREVER: Duration = 2 ** 31 - 1;
 export interface GatewayParts {
   readonly tokens: Tokens;
   readonly metrics: Metrics;
+  readonly board: Board;
   readonly log: Log;
   /** Whom to trust besides the system's authorities. */
   readonly trust: Trust | undefined;
@@ -51,6 +55,7 @@ export function openGateway(settings: ClientSettings, parts: GatewayParts): Gate
     limit: formatDuration(serverTimeout),
     tokens: parts.tokens,
     metrics: parts.metrics,
+    board: parts.board,
     log: parts.log,
   };
 }

@@ -8,11 +8,16 @@ import { openGate, openTrust, type Trust } from "@smcp/edge";
 
 import type { Client } from "./client.ts";
 import { openEndpoint } from "./endpoint.ts";
-import { openGateway, type Gateway } from "./gateway.ts";
+import { openGateway, type Gateway, type GatewayParts } from "./gateway.ts";
 import { localRules, type OwnAddress } from "./local-rules.ts";
 import { LocalSecret } from "./local-secret.ts";
+import { Connections } from "./local/connections.ts";
+import { openPeerCheck, type PeerCheck } from "./local/peers.ts";
+import { LocalSessions } from "./local/sessions.ts";
 import { Metrics } from "./metrics.ts";
 import { serve, type ServeRules } from "./serve.ts";
+import { Board } from "./status/board.ts";
+import { describeClient, StatusFile } from "./status/running.ts";
 import { startBridge } from "./stdio/bridge.ts";
 import { chooseTokens } from "./tokens/choose.ts";
 
@@ -40,7 +45,27 @@ export async function startClient(settings: ClientSettings, log: Log, io?: Clien
     trust,
     attempted: (refusal) => metrics.refresh(refusal === undefined),
   });
-  const gateway = openGateway(settings, { tokens, metrics, log, trust });
+  return startWith(settings, { tokens, metrics, log, trust }, io);
+}
+
+/** Starts the client with tokens that somebody else chose. */
+export async function startWith(
+  settings: ClientSettings,
+  parts: Omit<GatewayParts, "board">,
+  io?: ClientStreams,
+): Promise<Client> {
+  let file: StatusFile | undefined;
+  const board = new Board(() => file?.touch());
+  const gateway = openGateway(settings, { ...parts, board });
+  const client = await open(settings, gateway, io);
+  const about = { client, settings, gateway, startedAt: Date.now() };
+  file = new StatusFile(settings.stateFolder, parts.log, () => describeClient(about));
+  await file.open();
+  const done = client.done.then(() => file.close());
+  return { url: client.url, done, close: () => client.close().then(() => done) };
+}
+
+async function open(settings: ClientSettings, gateway: Gateway, io: ClientStreams | undefined): Promise<Client> {
   if (settings.stdioPath === undefined) return listen(settings, gateway);
   if (!io) throw new TypeError("a client on stdio needs its streams");
   return startBridge(gateway, {
@@ -48,6 +73,7 @@ export async function startClient(settings: ClientSettings, log: Log, io?: Clien
     path: settings.stdioPath,
     maxBody: settings.maxBody,
     grace: settings.shutdownTimeout,
+    isSignInPossible: settings.authMode !== "none",
   });
 }
 
@@ -56,17 +82,26 @@ function trustOf({ caFile }: ClientSettings, log: Log): Trust | undefined {
 }
 
 async function listen(settings: ClientSettings, gateway: Gateway): Promise<Client> {
-  const rulesFor = rulesOf(settings);
+  const local = settings.authMode === "none" ? undefined : new LocalSessions(gateway);
+  const rulesFor = rulesOf(settings, local);
+  const connections = new Connections(rulesFor, await openPeers(settings, gateway.log));
   const { url, listeners } = await openEndpoint(settings, {
     readTimeout: settings.readTimeout,
     writeTimeout: settings.writeTimeout,
     maxConnections: MAX_CONNECTIONS,
     tls: settings.tls && { ...settings.tls, named: "--tls-cert and --tls-key" },
     log: gateway.log,
-    handle: (incoming, _, reply) => serve(gateway, rulesFor(incoming.socket), incoming, reply),
+    connected: (socket) => void connections.of(socket),
+    handle: (incoming, _, reply) => {
+      const connection = connections.of(incoming.socket);
+      const { pending } = connection;
+      if (!pending) return serve(gateway, connection, incoming, reply);
+      return pending.then((isServed) => (isServed ? serve(gateway, connection, incoming, reply) : undefined));
+    },
   });
   const { promise: done, resolve } = Promise.withResolvers<void>();
   const close = async (): Promise<void> => {
+    local?.close();
     await Promise.all(listeners.map((one) => one.close(settings.shutdownTimeout)));
     await gateway.pool.destroy();
     resolve();
@@ -75,13 +110,20 @@ async function listen(settings: ClientSettings, gateway: Gateway): Promise<Clien
   return { url, done, close: () => (closing ??= close()) };
 }
 
+function openPeers({ socketPath, host, requirePeerUid }: ClientSettings, log: Log): Promise<PeerCheck | undefined> {
+  // Nobody else can open the socket.
+  if (socketPath !== undefined) return Promise.resolve(undefined);
+  return openPeerCheck({ host, isRequired: requirePeerUid, log });
+}
+
 /** The rules for a connection. The port is asked of its socket: a free one is known only once it is listened on. */
-function rulesOf(settings: ClientSettings): (socket: Socket) => ServeRules {
+function rulesOf(settings: ClientSettings, local: LocalSessions | undefined): (socket: Socket) => ServeRules {
   const { allowHosts, allowOrigins, forwardHeaders, maxBody, metrics, tls, localSecret } = settings;
   const metricsPath = metrics.enabled ? metrics.path : undefined;
   const secret = localSecret && new LocalSecret(localSecret);
   const build = (own: OwnAddress | undefined): ServeRules => {
-    return { gate: openGate(localRules(own, allowHosts, allowOrigins)), forwardHeaders, maxBody, metricsPath, secret };
+    const gate = openGate(localRules(own, allowHosts, allowOrigins));
+    return { gate, forwardHeaders, maxBody, metricsPath, secret, local };
   };
   if (settings.socketPath !== undefined) {
     const rules = build(undefined);

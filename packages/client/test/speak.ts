@@ -2,6 +2,8 @@
 import { request } from "node:http";
 import { connect } from "node:net";
 
+import { expect, onTestFinished } from "vitest";
+
 export interface Spoken {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -51,6 +53,55 @@ export function speak(url: string, words: Words = {}): Promise<Spoken> {
     );
     outgoing.on("error", reject);
     outgoing.end(words.body);
+  });
+}
+
+/** An answer that goes on. */
+export interface Heard {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Everything so far. */
+  readonly text: string;
+  /** Waits until a text has come. */
+  until(text: string): Promise<void>;
+  /** True once the other side has ended it. */
+  readonly isOver: boolean;
+  readonly ended: Promise<void>;
+}
+
+/** A GET whose answer stays open; a test's end closes it. */
+export function listen(url: string, path: string, headers: Readonly<Record<string, string>>): Promise<Heard> {
+  const { hostname, port, host } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      { host: hostname, port, path, headers: { host, ...headers }, agent: false },
+      (incoming) => {
+        let text = "";
+        let isOver = false;
+        const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+        incoming.setEncoding("utf8").on("data", (part: string) => (text += part));
+        incoming.on("error", () => undefined);
+        incoming.on("close", () => {
+          isOver = true;
+          end();
+        });
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: incoming.headers,
+          get text() {
+            return text;
+          },
+          until: (expected) => expect.poll(() => text).toContain(expected),
+          get isOver() {
+            return isOver;
+          },
+          ended,
+        });
+      },
+    );
+    outgoing.on("error", reject);
+    onTestFinished(() => void outgoing.destroy());
+    outgoing.end();
   });
 }
 

@@ -4,6 +4,9 @@ import { PassThrough } from "node:stream";
 import { expect, onTestFinished } from "vitest";
 
 import { startClient, type Client } from "../src/index.ts";
+import { Metrics } from "../src/metrics.ts";
+import { startWith } from "../src/start.ts";
+import type { Tokens } from "../src/tokens/tokens.ts";
 import { startBackend, type Answer, type Backend } from "./backend.ts";
 import { keepLog, type KeptLog } from "./log.ts";
 import { settingsFor, type Changes } from "./settings.ts";
@@ -22,8 +25,12 @@ export interface App {
   readonly heard: string[];
 }
 
-/** Starts both; a test's end stops them. */
-export async function startApp(answer: Answer, changes: Changes = {}): Promise<App> {
+/**
+ * Starts both; a test's end stops them.
+ *
+ * @param tokens in place of those that the settings ask for
+ */
+export async function startApp(answer: Answer, changes: Changes = {}, tokens?: Tokens): Promise<App> {
   const backend = await startBackend(answer);
   const stdin = new PassThrough();
   const stdout = new PassThrough({ encoding: "utf8" });
@@ -41,7 +48,10 @@ export async function startApp(answer: Answer, changes: Changes = {}): Promise<A
   });
   const log = keepLog();
   const settings = settingsFor(backend.url, { stdioPath: "/v1/docs", ...changes });
-  const client = await startClient(settings, log, { stdin, stdout });
+  const io = { stdin, stdout };
+  const client = tokens
+    ? await startWith(settings, { tokens, metrics: new Metrics(), log, trust: undefined }, io)
+    : await startClient(settings, log, io);
   onTestFinished(async () => {
     await client.close();
     await backend[Symbol.asyncDispose]();

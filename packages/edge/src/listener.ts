@@ -26,6 +26,8 @@ export interface ListenerOptions {
   /** Speak TLS with this. Absent: plain HTTP. */
   readonly tls?: ListenerTls | undefined;
   readonly log: Log;
+  /** Called for every connection, with TLS once that is agreed on. */
+  readonly connected?: (socket: Socket) => void;
   /** Called for every request that Node's parser let through; throws only on a bug. */
   handle(incoming: IncomingMessage, outgoing: ServerResponse, reply: Reply): void | Promise<void>;
 }
@@ -67,6 +69,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     serve(incoming, outgoing, false, refuse("EXPECTATION_UNKNOWN")),
   );
   server.on("clientError", answerBrokenRequest);
+  if (options.connected) server.on(options.tls ? "secureConnection" : "connection", options.connected);
   try {
     await listen(server, options);
   } catch (error) {

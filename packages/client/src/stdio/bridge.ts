@@ -24,10 +24,13 @@ import {
 import { deliver } from "../deliver.ts";
 import { pathAt, type Gateway } from "../gateway.ts";
 import type { Client } from "../client.ts";
+import { LIST_CHANGED } from "../local/greeting.ts";
+import { introductionIn, type App } from "../status/apps.ts";
 import { Output } from "./output.ts";
 import { Post, type PostParts } from "./post.ts";
 import { receive } from "./receive.ts";
 import { Session } from "./session.ts";
+import { SignedOut } from "./signed-out.ts";
 import { Standing } from "./standing.ts";
 
 export interface BridgeOptions {
@@ -38,6 +41,8 @@ export interface BridgeOptions {
   readonly maxBody: Bytes;
   /** How long what is under way may go on after the input ended. */
   readonly grace: Duration;
+  /** False where nobody will ever sign in. */
+  readonly isSignInPossible: boolean;
 }
 
 /** Messages under way at once; an app that sends more is read no further. */
@@ -66,6 +71,8 @@ class Bridge {
   readonly #standing: Standing;
   readonly #underWay = new Set<Post>();
   readonly #closing = Promise.withResolvers<void>();
+  #app: App | undefined;
+  #isIntroduced = false;
   #isStanding = false;
   #isBroken = false;
   #done: Promise<void> | undefined;
@@ -73,7 +80,8 @@ class Bridge {
   constructor(gateway: Gateway, options: BridgeOptions, path: string) {
     this.#options = options;
     const output = new Output(options.stdout, () => this.#break());
-    this.#parts = { gateway, path, session: this.#session, output };
+    const signedOut = options.isSignInPossible ? this.#openSignedOut(gateway, output) : undefined;
+    this.#parts = { gateway, path, session: this.#session, output, signedOut };
     this.#standing = new Standing(this.#parts);
   }
 
@@ -102,6 +110,7 @@ class Bridge {
     await Promise.race([finished, wait(this.#isBroken ? 0 : this.#options.grace, undefined, { ref: false })]);
     for (const post of this.#underWay) post.abort();
     this.#standing.stop();
+    this.#parts.signedOut?.stop();
     if (this.#session.isOpen) await this.#sayGoodbye();
     await gateway.pool.destroy();
   }
@@ -125,6 +134,7 @@ class Bridge {
       return;
     }
     if (this.#cancels(message)) return;
+    this.#count(message, line);
     const post = new Post(message, this.#parts);
     if (line.length > this.#options.maxBody) {
       post.fail(this.#tooLarge());
@@ -135,6 +145,18 @@ class Bridge {
     await Promise.race([this.#turn(post), this.#closing.promise]);
   }
 
+  /** Counts a message, for `smcp status`. */
+  #count(message: Message, line: Uint8Array): void {
+    const { apps } = this.#parts.gateway.board;
+    this.#app ??= apps.byAgent("stdio");
+    if (!this.#isIntroduced && (message.method === "initialize" || message.version !== undefined)) {
+      this.#isIntroduced = true;
+      const introduction = introductionIn(line);
+      if (introduction) this.#app = apps.introduce(this.#app, introduction);
+    }
+    this.#parts.gateway.board.used(this.#app);
+  }
+
   /** Waits where order matters: nothing overtakes the handshake, and nobody sends without end. */
   async #turn(post: Post): Promise<void> {
     await post.send();
@@ -142,13 +164,30 @@ class Bridge {
     if (method === "initialize") await post.settled;
     if (method === "notifications/initialized" && kind === "notification") {
       const accepted = await post.settled;
-      if (accepted && !this.#isStanding && this.#session.eraOf(post.message) === "legacy") {
-        this.#isStanding = true;
-        void this.#standing.run();
-      }
+      const isHere = this.#parts.signedOut?.isActive;
+      if (accepted && !isHere && this.#session.eraOf(post.message) === "legacy") this.#stand();
     }
     while (this.#underWay.size >= MAX_UNDER_WAY) await Promise.race([...this.#underWay].map((one) => one.settled));
     await this.#parts.output.drained();
+  }
+
+  #stand(): void {
+    if (this.#isStanding) return;
+    this.#isStanding = true;
+    void this.#standing.run();
+  }
+
+  /** The app's session where it began while nobody was signed in. */
+  #openSignedOut(gateway: Gateway, output: Output): SignedOut {
+    return new SignedOut(gateway, {
+      live: ({ headers, text }, isInitialized) => {
+        this.#session.begin(headers);
+        this.#session.agree(text);
+        output.write(LIST_CHANGED);
+        if (isInitialized) this.#stand();
+      },
+      over: () => undefined,
+    });
   }
 
   /** In the modern era a request is cancelled by closing its answer; the notification itself goes nowhere. */

@@ -18,10 +18,14 @@ import type { UpstreamHeaders } from "@smcp/edge";
 
 import { deliver } from "../deliver.ts";
 import type { Gateway } from "../gateway.ts";
+import type { Sent } from "../local/conversation.ts";
+import { answerTo } from "../local/greeting.ts";
+import type { FirstMessage } from "../local/reception.ts";
 import type { Outcome } from "../metrics.ts";
 import type { Output } from "./output.ts";
 import { receive, type Sink } from "./receive.ts";
 import type { Session } from "./session.ts";
+import type { SignedOut } from "./signed-out.ts";
 
 /** The largest answer or event that fits on a line. */
 export const MAX_ANSWER: Bytes = 64 << 20;
@@ -33,6 +37,8 @@ export interface PostParts {
   readonly path: string;
   readonly session: Session;
   readonly output: Output;
+  /** What the app says while nobody is signed in. `undefined`: there is no sign-in that could come. */
+  readonly signedOut: SignedOut | undefined;
 }
 
 /** Sends the message's own bytes; everything that comes back for it goes to the output. */
@@ -61,19 +67,53 @@ export class Post implements Sink {
     this.#settle = resolve;
   }
 
-  /** Sends. Rejects only on a bug. */
-  send(): Promise<void> {
-    const { gateway, path, session } = this.#parts;
-    const headers = session.postHeaders(this.message);
+  /** Sends, or answers what the client must answer by itself. Rejects only on a bug. */
+  async send(): Promise<void> {
+    const { signedOut } = this.#parts;
+    const step = signedOut?.isActive ? await signedOut.step(this.#sent()) : "relay";
+    if (this.#isOver) return;
+    if (isRefusal(step)) this.fail(step);
+    else if (step === "relay") await this.#deliver(false);
+    else this.#answer(step === "pong" ? answerTo(this.message.id ?? "null", "{}") : undefined);
+  }
+
+  #sent(): Sent {
+    const { path, session } = this.#parts;
+    return { message: this.message, path, headers: session.postHeaders(this.message) };
+  }
+
+  #deliver(isRepeated: boolean): Promise<void> {
+    const { gateway, signedOut } = this.#parts;
+    const sent = this.#sent();
+    const { path, headers } = sent;
     return deliver(gateway, {
       requestId: this.#requestId,
-      request: { method: "POST", path, headers, body: Buffer.from(this.message.text) },
+      request: { method: "POST", path, headers: [...headers], body: Buffer.from(this.message.text) },
       send: (request, plan) => {
         this.#break = receive(gateway.pool, request, plan, this);
       },
-      fail: (refusal) => this.fail(refusal),
+      fail: (refusal) => {
+        if (signedOut && refusal.refused === "SIGN_IN_PENDING") {
+          void this.#welcome(signedOut, { ...sent, refusal, isRepeated, isGone: () => this.#isOver });
+        } else this.fail(refusal);
+      },
       isGone: () => this.#isOver,
     });
+  }
+
+  /** Never rejects. */
+  async #welcome(signedOut: SignedOut, first: FirstMessage): Promise<void> {
+    const welcome = await signedOut.welcome(first);
+    if (this.#isOver) return;
+    if (welcome === "again") await this.#deliver(true);
+    else if (isRefusal(welcome)) this.fail(welcome);
+    else this.#answer(welcome.answer);
+  }
+
+  #answer(text: string | undefined): void {
+    if (text !== undefined) this.#parts.output.write(text);
+    this.#isAnswered = true;
+    this.#end(true, "local");
   }
 
   /** Breaks it off without a word to the app. */
@@ -87,6 +127,7 @@ export class Post implements Sink {
   fail(refusal: Refusal): void {
     if (this.#isOver) return;
     const { gateway, output } = this.#parts;
+    gateway.board.failed(refusal);
     const { refused, reason } = refusal;
     const entry: Entry = catalogue[refused];
     const { kind, method, id } = this.message;

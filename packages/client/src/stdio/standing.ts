@@ -56,7 +56,6 @@ export class Standing {
     const { signal } = this.#stopped;
     return new Promise((resolve) => {
       const events = new SseReader(MAX_ANSWER, ({ data }) => this.#print(data));
-      events.lastEventId = this.#lastEventId;
       let status = 0;
       const finish = (end: End): void => resolve({ end, retry: events.retry });
       const sink: Sink = {
@@ -69,7 +68,7 @@ export class Standing {
         },
         data: (chunk) => {
           events.push(chunk);
-          this.#lastEventId = events.lastEventId;
+          this.#lastEventId = events.lastEventId ?? this.#lastEventId;
           return output.hasRoom ? undefined : output.drained();
         },
         end: () => finish("ended"),

@@ -1,0 +1,386 @@
+import { connect } from "node:net";
+
+import { Client as McpClient } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import { expect, onTestFinished, test } from "vitest";
+
+import { startBackend, type Answer, type Backend } from "./backend.ts";
+import { startMcpPeer } from "./peers.ts";
+import { REASON } from "./person.ts";
+import { startSignedOut, type SignedOut } from "./signed-out.ts";
+import { listen, post, speak, type Spoken } from "./speak.ts";
+import type { Changes } from "./settings.ts";
+
+const INITIALIZE =
+  '{"jsonrpc":"2.0","id":"i\\u0031","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"app","version":"1"}}}';
+const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
+const PING = '{"jsonrpc":"2.0","id":12345678901234567890,"method":"ping"}';
+const LIST = '{"jsonrpc":"2.0","id":2,"method":"tools/list"}';
+const LISTED = '{"jsonrpc":"2.0","id":2,"result":{"tools":[]}}';
+const DISCOVER = '{"jsonrpc":"2.0","id":3,"method":"server/discover","params":{}}';
+const NOT_FOUND = { code: -32_001, message: "session not found" };
+
+const answers = (id: string | undefined, version = "2025-11-25"): Answer => {
+  return ({ body, method }, response) => {
+    const isInitialize = body === INITIALIZE;
+    response.writeHead(method === "GET" ? 405 : body === INITIALIZED ? 202 : 200, {
+      "content-type": "application/json",
+      ...(id !== undefined && { "mcp-session-id": id }),
+    });
+    const result = `{"protocolVersion":"${version}","capabilities":{},"serverInfo":{"name":"s","version":"1"}}`;
+    response.end(isInitialize ? `{"jsonrpc":"2.0","id":"i\\u0031","result":${result}}` : LISTED);
+  };
+};
+
+interface Setup extends SignedOut {
+  readonly backend: Backend;
+}
+
+async function start(answer: Answer = answers("s-1"), changes: Changes = {}): Promise<Setup> {
+  const backend = await startBackend(answer);
+  onTestFinished(() => backend[Symbol.asyncDispose]());
+  return { ...(await startSignedOut(backend.url, changes)), backend };
+}
+
+/** Begins a session that nobody is signed in for. */
+async function begin({ client, person }: SignedOut): Promise<string> {
+  person.stayAway();
+  const answer = await post(client.url, "/v1/docs", INITIALIZE);
+  expect(answer.status).toBe(200);
+  const id = String(answer.headers["mcp-session-id"]);
+  expect(await post(client.url, "/v1/docs", INITIALIZED, { "mcp-session-id": id })).toMatchObject({ status: 202 });
+  return id;
+}
+
+const inSession = (id: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
+  "mcp-session-id": id,
+  ...more,
+});
+
+function errorOf(answer: Spoken): unknown {
+  const { error } = JSON.parse(answer.body) as { error: { code: number; message: string } };
+  return { code: error.code, message: error.message };
+}
+
+test("a real app that comes while nobody is signed in comes alive after the sign-in, without a restart", async () => {
+  await using peer = await startMcpPeer();
+  const { client, person } = await startSignedOut(peer.url);
+  person.stayAway();
+  const app = new McpClient({ name: "app", version: "1" });
+  const changes: unknown[] = [];
+  app.setNotificationHandler(ToolListChangedNotificationSchema, (one) => void changes.push(one));
+  const transport = new StreamableHTTPClientTransport(new URL("/v1/peer", client.url));
+  await app.connect(transport);
+  onTestFinished(() => app.close());
+
+  expect(app.getInstructions()).toBe(REASON);
+  expect(app.getServerVersion()).toMatchObject({ name: "smcp", title: "smcp: sign-in needed" });
+  expect(app.getServerCapabilities()).toEqual({ tools: { listChanged: true } });
+  expect(transport.protocolVersion).toBe("2025-11-25");
+  await app.ping();
+  await expect(app.listTools()).rejects.toMatchObject({
+    code: 40101,
+    message: expect.stringContaining(REASON) as string,
+  });
+  expect(peer.opened).toEqual([]);
+
+  person.signIn();
+  await expect.poll(() => changes).toHaveLength(1);
+  expect((await app.listTools()).tools.map(({ name }) => name)).toEqual(["echo", "count", "ask", "grow"]);
+  const echoed = await app.callTool({ name: "echo", arguments: { text: "ä" } });
+  expect(echoed.content).toEqual([{ type: "text", text: '{"text":"ä"}' }]);
+  // What the server says by itself comes on the stream that was open all the time.
+  while (changes.length < 2) await app.callTool({ name: "grow" });
+  expect(peer.opened).toHaveLength(1);
+  expect(new Set(peer.authorizations)).toEqual(new Set(["Bearer token-of-a-person"]));
+
+  await transport.terminateSession();
+  expect(peer.ended).toEqual(peer.opened);
+  expect(person.listeners).toBe(0);
+});
+
+test("a first message waits up to 20 s for the sign-in under way, and is then answered by the server itself", async () => {
+  const setup = await start();
+  const { client, person, backend } = setup;
+  const waiting = post(client.url, "/v1/docs", INITIALIZE);
+  await expect.poll(() => person.waits).toEqual([20_000]);
+  expect(backend.seen).toEqual([]);
+  person.signIn();
+  const answer = await waiting;
+  expect(answer.headers["mcp-session-id"]).toBe("s-1");
+  expect(answer.body).toContain('"serverInfo":{"name":"s","version":"1"}');
+  expect(backend.seen).toHaveLength(1);
+});
+
+test("server/discover waits too and is then 40101; the same app's initialize does not wait again, its next one does", async () => {
+  const { client, person, backend } = await start();
+  const waiting = post(client.url, "/v1/docs", DISCOVER);
+  await expect.poll(() => person.waits).toEqual([20_000]);
+  person.stayAway();
+  const answer = await waiting;
+  expect(answer).toMatchObject({ status: 200 });
+  expect(errorOf(answer)).toEqual({ code: 40101, message: REASON });
+  expect((await post(client.url, "/v1/docs", INITIALIZE)).headers["mcp-session-id"]).toMatch(/^smcp-local-/);
+  expect(person.waits).toHaveLength(1);
+  await post(client.url, "/v1/docs", INITIALIZE);
+  expect(person.waits).toHaveLength(2);
+  expect(backend.seen).toEqual([]);
+});
+
+test("initialize is answered word for word as the contract says, whatever version it asks for", async () => {
+  const { client, person, backend } = await start(undefined, { maxBody: 200_000 });
+  person.stayAway();
+  for (const version of ["2024-11-05", "2025-06-18", "2099-01-01"]) {
+    const answer = await post(client.url, "/v1/docs", INITIALIZE.replace("2025-11-25", version));
+    expect(answer).toMatchObject({ status: 200, headers: { "content-type": "application/json" } });
+    expect(answer.body).toMatch(/^\{"jsonrpc":"2\.0","id":"i\\u0031","result":/);
+    expect(JSON.parse(answer.body)).toEqual({
+      jsonrpc: "2.0",
+      id: "i1",
+      result: {
+        protocolVersion: version,
+        capabilities: { tools: { listChanged: true } },
+        serverInfo: { name: "smcp", title: "smcp: sign-in needed", version: expect.any(String) as string },
+        instructions: REASON,
+      },
+    });
+  }
+  for (const without of ['{"jsonrpc":"2.0","id":1,"method":"initialize"}', INITIALIZE.replace('"2025-11-25"', "7")]) {
+    expect(errorOf(await post(client.url, "/v1/docs", without))).toEqual({ code: 40101, message: REASON });
+  }
+  const large = INITIALIZE.replace('"app"', `"${"x".repeat(70_000)}"`);
+  expect(errorOf(await post(client.url, "/v1/docs", large))).toEqual({ code: 40101, message: REASON });
+  expect(backend.seen).toEqual([]);
+});
+
+test("in the session: ping is {}, notifications and responses 202, other requests 40101, DELETE 200", async () => {
+  const setup = await start();
+  const { client, backend } = setup;
+  const id = await begin(setup);
+  const say = (body: string): Promise<Spoken> => post(client.url, "/v1/docs", body, inSession(id));
+  expect(await say(PING)).toMatchObject({
+    status: 200,
+    body: '{"jsonrpc":"2.0","id":12345678901234567890,"result":{}}',
+    headers: { "content-type": "application/json" },
+  });
+  expect(await say('{"jsonrpc":"2.0","method":"notifications/cancelled"}')).toMatchObject({ status: 202, body: "" });
+  expect(await say('{"jsonrpc":"2.0","id":1,"result":{}}')).toMatchObject({ status: 202, body: "" });
+  const refused = await say(LIST);
+  expect(refused.status).toBe(200);
+  expect(errorOf(refused)).toEqual({ code: 40101, message: REASON });
+  expect((await say("not JSON")).status).toBe(400);
+  expect(await speak(client.url, { path: "/v1/docs", method: "DELETE", headers: inSession(id) })).toMatchObject({
+    status: 200,
+  });
+  expect(backend.seen).toEqual([]);
+});
+
+test("a GET stays open with comments; after the sign-in it says that the tools changed and becomes the server's stream", async () => {
+  let stream: { write: (text: string) => void } | undefined;
+  const setup = await start((request, response, incoming) => {
+    if (request.method !== "GET") {
+      answers("s-1")(request, response, incoming);
+      return;
+    }
+    response.writeHead(200, { "content-type": "text/event-stream", "mcp-session-id": "s-1" });
+    response.flushHeaders();
+    stream = response;
+  });
+  const { client, person, backend } = setup;
+  const id = await begin(setup);
+  const heard = await listen(client.url, "/v1/docs", inSession(id, { accept: "text/event-stream" }));
+  expect(heard.status).toBe(200);
+  expect(heard.headers["content-type"]).toBe("text/event-stream");
+  await heard.until(": waiting for the sign-in\n\n");
+  expect(backend.seen).toEqual([]);
+
+  person.signIn();
+  await heard.until('event: message\ndata: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n');
+  await expect.poll(() => stream).toBeDefined();
+  stream?.write('id: 7\ndata: {"jsonrpc":"2.0","method":"notifications/x"}\n\n');
+  await heard.until('id: 7\ndata: {"jsonrpc":"2.0","method":"notifications/x"}\n\n');
+  expect(backend.seen.map(({ method, body }) => [method, body])).toEqual([
+    ["POST", INITIALIZE],
+    ["POST", INITIALIZED],
+    ["GET", ""],
+  ]);
+  expect(backend.seen.map(({ headers }) => headers["mcp-session-id"])).toEqual([undefined, "s-1", "s-1"]);
+  expect(backend.seen[2]?.headers).toMatchObject({
+    authorization: "Bearer token-of-a-person",
+    accept: "text/event-stream",
+  });
+});
+
+test("a server without a stream of its own leaves the app's open", async () => {
+  const setup = await start();
+  const id = await begin(setup);
+  const heard = await listen(setup.client.url, "/v1/docs", inSession(id));
+  setup.person.signIn();
+  await heard.until("notifications/tools/list_changed");
+  await expect.poll(() => setup.backend.seen.at(-1)?.method).toBe("GET");
+  expect((await post(setup.client.url, "/v1/docs", LIST, inSession(id))).body).toBe(LISTED);
+  expect(heard.isOver).toBe(false);
+});
+
+test("who opens a stream only after the sign-in is told of the change there, once", async () => {
+  const setup = await start();
+  const id = await begin(setup);
+  setup.person.signIn();
+  expect((await post(setup.client.url, "/v1/docs", LIST, inSession(id))).body).toBe(LISTED);
+  const heard = await listen(setup.client.url, "/v1/docs", inSession(id));
+  await heard.until("notifications/tools/list_changed");
+  expect((await speak(setup.client.url, { path: "/v1/docs", headers: inSession(id) })).status).toBe(405);
+});
+
+test("the session's id and version are mapped both ways for its life; other headers and bodies pass as they are", async () => {
+  const setup = await start(answers("s-1", "2025-06-18"));
+  const { client, backend, person } = setup;
+  const id = await begin(setup);
+  person.signIn();
+  const headers = inSession(id, { "mcp-protocol-version": "2025-11-25", "x-github-token": "t" });
+  const answer = await post(client.url, "/v1/docs?a=b", LIST, headers);
+  expect(answer).toMatchObject({ status: 200, body: LISTED });
+  expect(answer.headers["mcp-session-id"]).toBe(id);
+  expect(backend.seen.map(({ body }) => body)).toEqual([INITIALIZE, INITIALIZED, LIST]);
+  const said = { "mcp-session-id": "s-1", "mcp-protocol-version": "2025-06-18" };
+  expect(backend.seen[1]?.headers).toMatchObject(said);
+  expect(backend.seen[2]).toMatchObject({ url: "/v1/docs?a=b", headers: { ...said, "x-github-token": "t" } });
+  // A version that the app never agreed on is its own affair.
+  await post(client.url, "/v1/docs", LIST, inSession(id, { "mcp-protocol-version": "2025-03-26" }));
+  expect(backend.seen.at(-1)?.headers["mcp-protocol-version"]).toBe("2025-03-26");
+  expect(await speak(client.url, { path: "/v1/docs", method: "DELETE", headers: inSession(id) })).toMatchObject({
+    status: 200,
+  });
+  expect(backend.seen.at(-1)).toMatchObject({ method: "DELETE", headers: { "mcp-session-id": "s-1" } });
+});
+
+test("a server that keeps no sessions gets no session id", async () => {
+  const setup = await start(answers(undefined));
+  const id = await begin(setup);
+  setup.person.signIn();
+  expect((await post(setup.client.url, "/v1/docs", LIST, inSession(id))).body).toBe(LISTED);
+  expect(setup.backend.seen.map(({ headers }) => headers["mcp-session-id"])).toEqual([undefined, undefined, undefined]);
+});
+
+const REPLAYS_THAT_FAIL: readonly (readonly [string, Answer])[] = [
+  [
+    "answers with an error",
+    ({ body }, response) =>
+      void response.end(
+        body === INITIALIZE ? '{"jsonrpc":"2.0","id":"i\\u0031","error":{"code":1,"message":"x"}}' : "{}",
+      ),
+  ],
+  ["answers with a status", (_, response) => response.writeHead(500).end()],
+  ["breaks off", (_, response) => response.destroy()],
+  [
+    "refuses the end of the handshake",
+    (request, response, incoming) => {
+      if (request.body === INITIALIZED) response.writeHead(400).end();
+      else answers("s-1")(request, response, incoming);
+    },
+  ],
+];
+
+for (const [title, answer] of REPLAYS_THAT_FAIL) {
+  test(`a server that ${title} when the session is taken to it: 404, -32001, streams end, and the app begins again`, async () => {
+    const setup = await start(answer);
+    const { client, person, log, backend } = setup;
+    const id = await begin(setup);
+    const heard = await listen(client.url, "/v1/docs", inSession(id));
+    person.signIn();
+    await heard.ended;
+    for (const body of [LIST, PING]) {
+      const answered = await post(client.url, "/v1/docs", body, inSession(id));
+      expect(answered.status).toBe(404);
+      expect(errorOf(answered)).toEqual(NOT_FOUND);
+    }
+    expect((await speak(client.url, { path: "/v1/docs", headers: inSession(id) })).status).toBe(404);
+    expect(log.lines.join("\n")).toContain("the server did not take on an app's session: the app must begin again");
+    backend.answer = answers("s-2");
+    expect((await post(client.url, "/v1/docs", INITIALIZE)).headers["mcp-session-id"]).toBe("s-2");
+  });
+}
+
+test("a session that the server forgets is 404, and its id is the server's from then on", async () => {
+  const setup = await start();
+  const { client, person, backend } = setup;
+  const id = await begin(setup);
+  person.signIn();
+  await post(client.url, "/v1/docs", LIST, inSession(id));
+  backend.answer = (_, response) => response.writeHead(404).end();
+  expect((await post(client.url, "/v1/docs", LIST, inSession(id))).status).toBe(404);
+  expect((await post(client.url, "/v1/docs", LIST, inSession(id))).status).toBe(404);
+  expect(backend.seen.at(-1)?.headers["mcp-session-id"]).toBe(id);
+});
+
+test("signed out again, a session that went on at the server is told 40101 and goes on after the next sign-in", async () => {
+  const setup = await start();
+  const { client, person, backend } = setup;
+  const id = await begin(setup);
+  person.signIn();
+  await post(client.url, "/v1/docs", LIST, inSession(id));
+  person.signOut();
+  expect(errorOf(await post(client.url, "/v1/docs", LIST, inSession(id)))).toEqual({ code: 40101, message: REASON });
+  person.signIn("token-2");
+  expect((await post(client.url, "/v1/docs", LIST, inSession(id))).body).toBe(LISTED);
+  expect(backend.seen.filter(({ body }) => body === INITIALIZE)).toHaveLength(1);
+});
+
+test("a sign-in that nobody told of is noticed by the next request", async () => {
+  const setup = await start();
+  const { client, person } = setup;
+  const id = await begin(setup);
+  const hooks = person.onSignedIn(() => undefined);
+  hooks();
+  Object.assign(person, { get: () => Promise.resolve(undefined) });
+  expect((await post(client.url, "/v1/docs", LIST, inSession(id))).body).toBe(LISTED);
+});
+
+test("100 requests at the moment of the sign-in are one replay", async () => {
+  const setup = await start();
+  const { client, person, backend } = setup;
+  const id = await begin(setup);
+  person.signIn();
+  const all = await Promise.all(Array.from({ length: 100 }, () => post(client.url, "/v1/docs", LIST, inSession(id))));
+  expect(new Set(all.map(({ body }) => body))).toEqual(new Set([LISTED]));
+  expect(backend.seen.filter(({ body }) => body === INITIALIZE)).toHaveLength(1);
+});
+
+test("there are 256 sessions at most: the one that was not used for longest goes, unless its app listens", async () => {
+  const setup = await start();
+  const { client, person } = setup;
+  const first = await begin(setup);
+  const heard = await listen(client.url, "/v1/docs", inSession(first));
+  const second = await begin(setup);
+  const third = await begin(setup);
+  await Promise.all(Array.from({ length: 254 }, () => post(client.url, "/v1/docs", INITIALIZE)));
+  const ping = (id: string): Promise<Spoken> => post(client.url, "/v1/docs", PING, inSession(id));
+  expect((await ping(first)).status).toBe(200);
+  expect(errorOf(await ping(second))).toMatchObject({ code: 40101 });
+  expect((await ping(third)).status).toBe(200);
+  expect(heard.isOver).toBe(false);
+  expect(person.listeners).toBe(1);
+});
+
+test("--auth-mode none: nobody will sign in, so initialize is refused like anything else", async () => {
+  const { client, person } = await start(undefined, { authMode: "none" });
+  person.stayAway();
+  expect(errorOf(await post(client.url, "/v1/docs", INITIALIZE))).toEqual({ code: 40101, message: REASON });
+  expect(person.waits).toEqual([]);
+});
+
+test("an app that leaves while it waits leaves nothing behind", async () => {
+  const { client, person } = await start();
+  const { port, host } = new URL(client.url);
+  const socket = connect(Number(port), "127.0.0.1");
+  const head = `host: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${INITIALIZE.length}\r\n\r\n`;
+  socket.write(`POST /v1/docs HTTP/1.1\r\n${head}${INITIALIZE}`);
+  await expect.poll(() => person.waits).toHaveLength(1);
+  socket.destroy();
+  // Whoever comes next is served: by then the client has seen the other one leave.
+  await speak(client.url, { path: "/health" });
+  person.stayAway();
+  await speak(client.url, { path: "/health" });
+  expect(person.listeners).toBe(0);
+});
