@@ -7,7 +7,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { describeError, Failure, refuse, toWire, type Duration, type Log, type Refusal } from "@smcp/core";
 
 import { Desk } from "./desk.ts";
-import { Reply } from "./reply.ts";
+import { judgeFraming } from "./framing.ts";
+import { isEnding, Reply } from "./reply.ts";
 import { Place } from "./ring.ts";
 import { createSecureServer, type ListenerTls } from "./secure-server.ts";
 
@@ -50,12 +51,15 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const open = new Place<Reply>(undefined);
   const nextId = requestIds();
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse, isAwaited = false, early?: Refusal): void => {
+    // Nobody would be answered: what stands behind a request that ends its connection is not asked for.
+    if (isEnding(incoming.socket)) return;
     const reply = new Reply(incoming, outgoing, desk, nextId());
     reply.isAwaited = isAwaited;
     const place = new Place(reply);
     place.enter(open);
     reply.onClosed(() => place.leave());
-    if (early) reply.refuse(early);
+    const refusal = judgeFraming(incoming) ?? early;
+    if (refusal) reply.refuse(refusal);
     else if (incoming.rawHeaders.length > MAX_HEADERS * 2) reply.refuse(refuse("HEADERS_TOO_LARGE"));
     else handleSafely(options, incoming, outgoing, reply);
   };
@@ -64,11 +68,13 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   // One more than allowed is let through, so that the surplus is seen instead of silently cut.
   server.maxHeadersCount = MAX_HEADERS + 1;
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
-  server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) => serve(incoming, outgoing, true));
+  server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) =>
+    serve(incoming, outgoing, true, judgeExpectation(incoming)),
+  );
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
     serve(incoming, outgoing, false, refuse("EXPECTATION_UNKNOWN")),
   );
-  server.on("clientError", answerBrokenRequest);
+  server.on("clientError", brokenRequests());
   if (options.connected) server.on(options.tls ? "secureConnection" : "connection", options.connected);
   try {
     await listen(server, options);
@@ -95,10 +101,17 @@ function createFor({ readTimeout, tls, log }: ListenerOptions): Served {
     keepAliveTimeout: 65_000,
     requireHostHeader: false,
     joinDuplicateHeaders: false,
+    // Whatever the command line of Node says.
+    insecureHTTPParser: false,
     noDelay: true,
   };
   if (tls) return createSecureServer(limits, tls, log);
   return { server: createServer(limits), release: () => undefined };
+}
+
+/** Node looks for the one expectation that there is anywhere in the header. */
+function judgeExpectation({ headers }: IncomingMessage): Refusal | undefined {
+  return headers.expect?.toLowerCase() === "100-continue" ? undefined : refuse("EXPECTATION_UNKNOWN");
 }
 
 /** Ids that no other process gives and that cost no random numbers: a UUID of ours whose last part counts. */
@@ -183,13 +196,36 @@ const PARSER_REFUSALS: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: refuse("HEADERS_TOO_LARGE"),
 };
 
-/** What Node's parser refuses gets our answer, with a request id, on the bare socket. */
-function answerBrokenRequest(
-  error: NodeJS.ErrnoException,
-  socket: Socket & { _httpMessage?: ServerResponse | null },
-): void {
-  const underWay = socket._httpMessage;
-  if (!socket.writable || underWay?.headersSent || error.code === "ECONNRESET") {
+interface HttpSocket extends Socket {
+  /** The answer that is written now; those of later requests wait. */
+  readonly _httpMessage?: ServerResponse | null;
+}
+
+type BrokenRequest = (error: NodeJS.ErrnoException, socket: HttpSocket) => void;
+
+/** What Node's parser refuses is answered in its turn: requests before it are whole, and theirs come first. */
+function brokenRequests(): BrokenRequest {
+  // Node tells of every further packet on such a connection.
+  const waiting = new WeakSet<Socket>();
+  const answer: BrokenRequest = (error, socket) => {
+    const before = socket._httpMessage;
+    if (before?.req.complete !== true || error.code === "ECONNRESET") {
+      answerBrokenRequest(error, socket);
+    } else if (!waiting.has(socket)) {
+      waiting.add(socket);
+      before.once("close", () => {
+        waiting.delete(socket);
+        // An answer that ends its connection is the last word on it.
+        if (!socket.writableEnded) answer(error, socket);
+      });
+    }
+  };
+  return answer;
+}
+
+/** Answers on the bare socket, with a request id. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: HttpSocket): void {
+  if (!socket.writable || socket._httpMessage?.headersSent || error.code === "ECONNRESET") {
     socket.destroy();
     return;
   }

@@ -3,6 +3,7 @@
  * into one write, keeps event streams alive, breaks off when a reader does not read, and tells once how it ended.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 import { toWire, type Refusal } from "@smcp/core";
 
@@ -29,6 +30,17 @@ const LINGER = 500;
 const LARGE = 16 * 1_024;
 const KEEP_ALIVE = Buffer.from(":\n\n");
 const BOUNDARY = /(?:^|\n\n|\r\r|\n\r\n|\r\r\n)$/;
+
+const ENDING = Symbol("ending");
+
+interface EndingSocket extends Socket {
+  [ENDING]?: boolean;
+}
+
+/** True once an answer said that its connection ends with it. */
+export function isEnding(socket: Socket): boolean {
+  return (socket as EndingSocket)[ENDING] === true;
+}
 
 export class Reply {
   /** Stands in `X-Request-Id` and in every error. Whoever admits the request may put the caller's own in its place. */
@@ -97,7 +109,10 @@ export class Reply {
     const head: ReplyHead = { status, headers };
     if (this.#onHead) for (const hook of this.#onHead) hook(head);
     head.headers.push("x-request-id", this.requestId);
-    if (this.#mustClose()) head.headers.push("connection", "close");
+    if (this.#mustClose()) {
+      head.headers.push("connection", "close");
+      (this.#incoming.socket as EndingSocket)[ENDING] = true;
+    }
     this.#status = head.status;
     if (flush) {
       this.#held = head.headers;
