@@ -11,6 +11,7 @@ import {
   statSync,
   symlinkSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -109,6 +110,19 @@ test("what is removed is gone for everybody", async () => {
   const store = await openSessionStore(place, silentLog, NO_KEYRING);
   expect([await store.exists(), await store.remove(), await store.exists()]).toEqual([true, true, false]);
   expect([existsSync(file), await store.remove()]).toEqual([false, true]);
+});
+
+test("what a writer that died left behind goes with the next write, and with the sign-out whatever its age", async () => {
+  const place = placeIn(scratchFolder());
+  const file = await written(place);
+  const [old, young, other] = [`${file}.a.tmp`, `${file}.b.tmp`, `${dirname(file)}/other.tmp`];
+  for (const one of [old, young, other]) writeFileSync(one, "hunter2");
+  utimesSync(old, 0, 0);
+  const store = await openSessionStore(place, silentLog, NO_KEYRING);
+  await store.write(sampleSession());
+  expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
+  await store.remove();
+  expect([existsSync(young), existsSync(other)]).toEqual([false, true]);
 });
 
 describe("a file that cannot be trusted", () => {

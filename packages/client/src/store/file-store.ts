@@ -4,18 +4,21 @@
  */
 import { lstat, unlink } from "node:fs/promises";
 
-import { describeError, type Log } from "@smcp/core";
+import { describeError, type Duration, type Log } from "@smcp/core";
 
 import type { Session } from "../tokens/session.ts";
 import { belonging, openEnvelope, parseObject, readEnvelope, sealedEnvelope } from "./envelope.ts";
 import { lockFile, sessionFile, type ProfilePlace } from "./place.ts";
 import { LockBusy, withLock } from "./lock.ts";
-import { codeOf, FileUnsafe, openFolder, readPrivate, replacePrivate } from "./private-file.ts";
+import { codeOf, FileUnsafe, openFolder, readPrivate, removeLeftovers, replacePrivate } from "./private-file.ts";
 import { seal, unseal } from "./seal.ts";
 import { sessionIn, sessionText } from "./session-text.ts";
 import type { SessionStore } from "./store.ts";
 import { Turns } from "./turns.ts";
 import type { WrappingKey } from "./wrapping-key.ts";
+
+/** Writing takes milliseconds: what is older was left by somebody who is gone. */
+const LEFTOVER_AGE: Duration = 60_000;
 
 export class FileStore implements SessionStore {
   readonly #place: ProfilePlace;
@@ -63,6 +66,7 @@ export class FileStore implements SessionStore {
       await openFolder(this.#place.folder);
       await replacePrivate(this.#file, await this.#render(session));
       this.#unwritten = undefined;
+      await removeLeftovers(this.#file, LEFTOVER_AGE);
     } catch (error) {
       this.#unwritten = session;
       this.#tell("the sign-in cannot be kept on disk: it lasts until this program ends", error);
@@ -72,6 +76,7 @@ export class FileStore implements SessionStore {
 
   async remove(): Promise<boolean> {
     this.#unwritten = undefined;
+    await removeLeftovers(this.#file, 0);
     try {
       await unlink(this.#file);
     } catch (error) {

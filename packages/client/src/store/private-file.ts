@@ -4,10 +4,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { mkdir, open, rename, stat, unlink, type FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, open, readdir, rename, stat, unlink, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
-import type { Bytes } from "@smcp/core";
+import type { Bytes, Duration } from "@smcp/core";
 
 /** A file or folder that must not be used. The message names it, the hint says how to mend it. */
 export class FileUnsafe extends Error {
@@ -97,6 +97,24 @@ export async function replacePrivate(path: string, text: string): Promise<void> 
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/**
+ * Deletes what an end in the midst of {@link replacePrivate} left beside a file. Never rejects.
+ *
+ * @param age how old it must be: younger ones may be somebody's who is writing
+ */
+export async function removeLeftovers(path: string, age: Duration): Promise<void> {
+  try {
+    const names = await readdir(dirname(path));
+    for (const name of names) {
+      const one = join(dirname(path), name);
+      if (!one.startsWith(`${path}.`) || !one.endsWith(".tmp")) continue;
+      if (Date.now() - (await stat(one)).mtimeMs >= age) await unlink(one);
+    }
+  } catch {
+    // Somebody else was faster, or it stays until the next time.
+  }
 }
 
 /** The new name is on disk only with its folder; systems that cannot do this do it by themselves. */
