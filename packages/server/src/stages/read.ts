@@ -1,7 +1,7 @@
 import { eraOf, go, isRefusal, readMessage, refuse, verifyHeaders, type Bytes } from "@smcp/core";
 import { judgeBody, readBody } from "@smcp/edge";
 
-import type { Arrival, Called, GatewayStage } from "../exchange/facts.ts";
+import type { Arrival, Called, GatewayStage, Routed } from "../exchange/facts.ts";
 
 const NOTHING: Called = { body: null, message: undefined, era: "legacy" };
 
@@ -11,10 +11,10 @@ const NOTHING: Called = { body: null, message: undefined, era: "legacy" };
  *
  * @param limit largest body in bytes
  */
-export function read(limit: Bytes): GatewayStage<Arrival, Called> {
+export function read(limit: Bytes): GatewayStage<Arrival & Routed, Called> {
   return {
     name: "read",
-    run: ({ incoming, reply, admitted: { method, headers } }) => {
+    run: ({ incoming, reply, route: { backend }, admitted: { method, headers } }) => {
       if (method !== "POST") return go(NOTHING);
       const refused = judgeBody(headers, limit);
       if (refused) return refused;
@@ -25,7 +25,9 @@ export function read(limit: Bytes): GatewayStage<Arrival, Called> {
         const message = readMessage(body);
         if (isRefusal(message)) return message;
         const era = eraOf(message, headers);
-        return verifyHeaders(message, era, headers) ?? go({ body, message, era });
+        // HTTP+SSE has no headers of MCP: a client of both eras asks there without them which one it is.
+        const isBare = backend.kind === "http" && backend.sse && headers.get("mcp-protocol-version") === undefined;
+        return (isBare ? undefined : verifyHeaders(message, era, headers)) ?? go({ body, message, era });
       });
     },
   };
