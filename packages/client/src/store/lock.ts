@@ -27,7 +27,7 @@ export class LockBusy extends Error {
 }
 
 /** How long somebody may hold the lock: more than any token request takes. */
-export const LEASE: Duration = 60_000;
+const LEASE: Duration = 60_000;
 /** A little longer than the lease: whoever waits gets the lock in the end. */
 const LONGEST_WAIT: Duration = LEASE + 5_000;
 /** Nobody gives up for a time that passed while the machine slept. */

@@ -42,7 +42,7 @@ export function placeOf(settings: PlaceSettings): ProfilePlace {
 }
 
 /** Origin and path without a slash at its end: what tells one server from another. */
-export function serverOf(url: URL): string {
+function serverOf(url: URL): string {
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
