@@ -3,20 +3,10 @@ import { defineConfig } from "oxlint";
 /** Which package may import what: the one table behind the linter's rule and the test of the manifests. */
 export const layers: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  edge: ["@smcp/core", "undici", "node:*"],
+  edge: ["@smcp/core", "node:*"],
   config: ["@smcp/core", "cosmiconfig", "yaml", "zod", "node:fs", "node:path", "node:os"],
-  server: [
-    "@smcp/core",
-    "@smcp/config",
-    "@smcp/edge",
-    "hono",
-    "@hono/node-server",
-    "jose",
-    "prom-client",
-    "undici",
-    "node:*",
-  ],
-  client: ["@smcp/core", "@smcp/config", "@smcp/edge", "openid-client", "undici", "uqr", "node:*"],
+  server: ["@smcp/core", "@smcp/config", "@smcp/edge", "hono", "@hono/node-server", "jose", "prom-client", "node:*"],
+  client: ["@smcp/core", "@smcp/config", "@smcp/edge", "openid-client", "uqr", "node:*"],
   cli: [
     "@smcp/core",
     "@smcp/config",

@@ -26,6 +26,34 @@ const commands: ReadonlyMap<string, Entry> = new Map([
     },
   ],
   [
+    "login",
+    {
+      description: "sign in ahead of time: who, where, until when",
+      load: async () => (await import("./commands/login.ts")).login,
+    },
+  ],
+  [
+    "logout",
+    {
+      description: "sign out: delete the sign-in on this machine and have it revoked",
+      load: async () => (await import("./commands/logout.ts")).logout,
+    },
+  ],
+  [
+    "status",
+    {
+      description: "who is signed in where, and what the running clients do",
+      load: async () => (await import("./commands/status.ts")).status,
+    },
+  ],
+  [
+    "doctor",
+    {
+      description: "find what keeps the client from working, and how to mend it",
+      load: async () => (await import("./commands/doctor.ts")).doctor,
+    },
+  ],
+  [
     "config",
     {
       description:
@@ -50,7 +78,7 @@ const commands: ReadonlyMap<string, Entry> = new Map([
 ]);
 
 /** Commands that are settled but not built yet. */
-const LATER = ["login", "logout", "status", "doctor", "policy", "keys", "agents", "servers", "audit", "usage"];
+const LATER = ["policy", "keys", "agents", "servers", "audit", "usage"];
 
 /**
  * Runs the program.

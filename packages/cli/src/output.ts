@@ -5,6 +5,8 @@ import { describeError, Failure } from "@smcp/core";
 /** Somewhere to write, perhaps a terminal. */
 export interface Sink {
   readonly isTTY?: boolean | undefined;
+  /** How wide a terminal is. */
+  readonly columns?: number | undefined;
   write(text: string): unknown;
 }
 

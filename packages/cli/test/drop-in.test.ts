@@ -47,18 +47,19 @@ const ROWS: readonly Row[] = [
   { flag: "oidc-client-secret", text: "hunter2", variables: ["SMCP_OIDC_CLIENT_SECRET"] },
   { flag: "oidc-audience", text: "api", variables: ["SMCP_OIDC_AUDIENCE"] },
   { flag: "oidc-client-secret-file", text: "/dev/null" },
-  later("oidc-private-key-file", "/etc/smcp/key.pem"),
-  { flag: "oidc-auth-method", text: "client_secret_post" },
+  { flag: "oidc-private-key-file", text: "/etc/smcp/key.pem" },
+  { flag: "oidc-assertion-file", text: "/var/run/secrets/token" },
+  { flag: "oidc-auth-method", text: "private_key_jwt" },
   { flag: "oidc-scopes", text: "openid,groups", value: ["openid", "groups"], variables: ["SMCP_OIDC_SCOPES"] },
   { flag: "oidc-flow", text: "client-credentials" },
   { flag: "oidc-resource", text: "https://mcp.example.com" },
   { flag: "oidc-cache-ttl", text: "10m", value: 600_000 },
   { flag: "oidc-token-ttl-delta", text: "1m", value: 60_000 },
   { flag: "oidc-clock-tolerance", text: "5s", value: 5_000 },
-  later("redirect-host", "localhost"),
-  later("redirect-port", "9999"),
-  onOff("allow-unadvertised-pkce", { isUnbuilt: true }),
-  onOff("accept-issuer-change", { isUnbuilt: true }),
+  { flag: "redirect-host", text: "localhost" },
+  { flag: "redirect-port", text: "8000,18000", value: ["8000", "18000"] },
+  onOff("allow-unadvertised-pkce"),
+  onOff("accept-issuer-change"),
   onOff("open"),
   { flag: "profile", text: "work" },
   { flag: "token-store", text: "keyring" },
@@ -162,6 +163,10 @@ describe("client.yaml", () => {
           tokenTtlDelta: 60_000,
           clockTolerance: 5_000,
           authMethod: "client_secret_post",
+          redirectHost: "localhost",
+          redirectPorts: [8_000, 18_000],
+          allowsUnadvertisedPkce: true,
+          acceptsIssuerChange: true,
         },
         allowHosts: ["my.host", "other.host:1"],
         allowOrigins: ["https://app.example.com"],
@@ -177,8 +182,7 @@ describe("client.yaml", () => {
 
   test.each(ROWS.filter((row) => row.isUnbuilt))("knows $flag, which is not built yet", (row) => {
     const key = row.flag.replaceAll("-", "_");
-    const text = row.flag === "redirect-port" ? { ...row, value: 1 } : row;
-    expect(() => fromFile([text])).toThrow(`"${key}" is not built yet in this version`);
+    expect(() => fromFile([row])).toThrow(`"${key}" is not built yet in this version`);
   });
 });
 

@@ -43,12 +43,15 @@ describe("the program", () => {
   });
 
   test.each([
-    [[], "smcp: no command is given\nhint: one of client, server, config, init, demo; see smcp --help\n"],
+    [
+      [],
+      "smcp: no command is given\nhint: one of client, server, login, logout, status, doctor, config, init, demo; see smcp --help\n",
+    ],
     [["srver"], 'smcp: the command "srver" is not known\nhint: did you mean "server"? see smcp --help\n'],
     [["--check"], 'smcp: the flag "--check" is not known here\nhint: flags come after a command; see smcp --help\n'],
     [
-      ["login"],
-      'smcp: the command "login" is not built yet in this version\nhint: see smcp --help for those that are\n',
+      ["policy"],
+      'smcp: the command "policy" is not built yet in this version\nhint: see smcp --help for those that are\n',
     ],
     [
       ["client", "--prot=1"],

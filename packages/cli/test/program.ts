@@ -63,6 +63,10 @@ export class Program {
     this.ended = promise;
   }
 
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   get stderr(): string {
     return this.#stderr;
   }

@@ -9,10 +9,13 @@ export interface Challenge {
   /** The OAuth error code, where there is one. */
   readonly error: string | undefined;
   readonly scope: string | undefined;
+  /** Where the server says how to sign in. */
+  readonly metadata?: string | undefined;
 }
 
-const PARAMETER = /\b(error|scope)="([^"\\]{0,200})"/g;
+const PARAMETER = /(?<![\w-])(error|scope|resource_metadata)="([^"\\]{0,1024})"/g;
 const LONGEST = 200;
+const LONGEST_SCOPE = 1_024;
 
 /** Reads the challenge of a 401 or 403; a missing one has no members. */
 export function readChallenge(headers: UpstreamHeaders): Challenge {
@@ -20,11 +23,13 @@ export function readChallenge(headers: UpstreamHeaders): Challenge {
   const text = Array.isArray(value) ? value.join(", ") : (value ?? "");
   let error: string | undefined;
   let scope: string | undefined;
+  let metadata: string | undefined;
   for (const [, name, found] of text.slice(0, 4_096).matchAll(PARAMETER)) {
     if (name === "error") error ??= printable(found ?? "");
-    else scope ??= printable(found ?? "");
+    else if (name === "scope") scope ??= printable(found ?? "", LONGEST_SCOPE);
+    else metadata ??= found;
   }
-  return { error, scope };
+  return { error, scope, metadata };
 }
 
 /** The sentence in a refused answer's body: a JSON-RPC error's message, or the first line of a text; "" for none. */
@@ -47,10 +52,10 @@ function messageOf(text: string): string | undefined {
   }
 }
 
-function printable(text: string): string {
+function printable(text: string, longest = LONGEST): string {
   const plain = text
-    .slice(0, LONGEST * 2)
+    .slice(0, longest * 2)
     .replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]+/gu, " ")
     .trim();
-  return plain.length > LONGEST ? `${plain.slice(0, LONGEST - 1)}…` : plain;
+  return plain.length > longest ? `${plain.slice(0, longest - 1)}…` : plain;
 }

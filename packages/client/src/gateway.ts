@@ -1,8 +1,7 @@
 /** The server as the client sees it: where it is, how long it may take, who signs in there. */
 import type { ClientSettings } from "@smcp/config";
 import { formatDuration, type Duration, type Log, type Target } from "@smcp/core";
-import { Deadlines, openPool, type Trust } from "@smcp/edge";
-import type { Pool } from "undici";
+import { Deadlines, UpstreamPool, type Trust } from "@smcp/edge";
 
 import type { Metrics } from "./metrics.ts";
 import type { Board } from "./status/board.ts";
@@ -10,7 +9,7 @@ import type { Tokens } from "./tokens/tokens.ts";
 
 /** Everything that a request on its way to the server needs. Lives as long as the client. */
 export interface Gateway {
-  readonly pool: Pool;
+  readonly pool: UpstreamPool;
   readonly origin: string;
   /** Host and port, for messages. */
   readonly host: string;
@@ -47,7 +46,7 @@ export function openGateway(settings: ClientSettings, parts: GatewayParts): Gate
   // A little longer than the limit itself: what is slow is then told as slow, wherever it hangs.
   const connectTimeout = Math.min(timeout + 1_000, FOREVER);
   return {
-    pool: openPool(serverUrl.origin, connectTimeout, parts.trust),
+    pool: new UpstreamPool(serverUrl.origin, connectTimeout, parts.trust),
     origin: serverUrl.origin,
     host: serverUrl.host,
     base: serverUrl.pathname.replace(/\/+$/, ""),

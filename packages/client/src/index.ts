@@ -1,2 +1,16 @@
 export type { Client } from "./client.ts";
 export { startClient, type ClientStreams } from "./start.ts";
+export { signedInServers, signOut, type Revocation, type SignedOut } from "./sign-in/sign-out.ts";
+export { login, type Login } from "./sign-in/login.ts";
+export { localPerson } from "./sign-in/local-person.ts";
+export type { App } from "./status/apps.ts";
+export type { LastError } from "./status/board.ts";
+export { examine } from "./status/doctor.ts";
+export type { Finding } from "./status/finding.ts";
+export { runningClients, type RunningClient } from "./status/running.ts";
+export { storedSignIns, type StoredSignIn } from "./status/stored.ts";
+export type { Person } from "./sign-in/person.ts";
+export type { PendingSignIn } from "./sign-in/sign-in.ts";
+export { timeLeft } from "./sign-in/words.ts";
+export type { Session } from "./tokens/session.ts";
+export type { SignInState } from "./tokens/tokens.ts";

@@ -4,7 +4,7 @@ import type { Readable, Writable } from "node:stream";
 
 import type { ClientSettings } from "@smcp/config";
 import { isLoopbackName, type Log } from "@smcp/core";
-import { openGate, openTrust, type Trust } from "@smcp/edge";
+import { openGate } from "@smcp/edge";
 
 import type { Client } from "./client.ts";
 import { openEndpoint } from "./endpoint.ts";
@@ -15,11 +15,13 @@ import { Connections } from "./local/connections.ts";
 import { openPeerCheck, type PeerCheck } from "./local/peers.ts";
 import { LocalSessions } from "./local/sessions.ts";
 import { Metrics } from "./metrics.ts";
+import type { Person } from "./sign-in/person.ts";
 import { serve, type ServeRules } from "./serve.ts";
 import { Board } from "./status/board.ts";
 import { describeClient, StatusFile } from "./status/running.ts";
 import { startBridge } from "./stdio/bridge.ts";
 import { chooseTokens } from "./tokens/choose.ts";
+import { trustOf } from "./trust.ts";
 
 /** The streams that `--stdio` speaks on. */
 export interface ClientStreams {
@@ -35,17 +37,34 @@ const IPV4_IN_IPV6 = /^::ffff:(?=\d+\.)/i;
  * Starts the client. Neither the server nor the issuer is asked anything before the first request.
  *
  * @param io needed where the settings have a `stdioPath`
+ * @param person who may be asked to sign in; left out: what to do is only logged
  * @throws {Failure} for settings that cannot be used (2) or an address that is taken (1)
  */
-export async function startClient(settings: ClientSettings, log: Log, io?: ClientStreams): Promise<Client> {
+export async function startClient(
+  settings: ClientSettings,
+  log: Log,
+  io?: ClientStreams,
+  person?: Person,
+): Promise<Client> {
   const trust = trustOf(settings, log);
   const metrics = new Metrics();
-  const tokens = chooseTokens(settings, {
+  const stop = new AbortController();
+  const tokens = await chooseTokens(settings, {
     log,
     trust,
+    person,
+    signal: stop.signal,
     attempted: (refusal) => metrics.refresh(refusal === undefined),
   });
-  return startWith(settings, { tokens, metrics, log, trust }, io);
+  const client = await startWith(settings, { tokens, metrics, log, trust }, io);
+  void client.done.then(() => stop.abort());
+  return {
+    ...client,
+    close: () => {
+      stop.abort();
+      return client.close();
+    },
+  };
 }
 
 /** Starts the client with tokens that somebody else chose. */
@@ -75,10 +94,6 @@ async function open(settings: ClientSettings, gateway: Gateway, io: ClientStream
     grace: settings.shutdownTimeout,
     isSignInPossible: settings.authMode !== "none",
   });
-}
-
-function trustOf({ caFile }: ClientSettings, log: Log): Trust | undefined {
-  return caFile === undefined ? undefined : openTrust({ caFile, isCaExtra: true, named: "--ca-file" }, log);
 }
 
 async function listen(settings: ClientSettings, gateway: Gateway): Promise<Client> {

@@ -148,17 +148,14 @@ test("without credentials a server that needs none is simply used", async () => 
   expect(backend.seen.map((one) => one.url)).toEqual(["/v1/docs"]);
 });
 
-test("without credentials a server that asks for sign-in is 40101, with its provider and the flags to give", async () => {
-  const metadata = json(200, { resource: "x", authorization_servers: ["https://idp.example.com/realm"] });
-  const { client, backend } = await start(
-    (request, response, incoming) => {
-      const isMetadata = request.url === "/.well-known/oauth-protected-resource";
-      (isMetadata ? metadata : challenged)(request, response, incoming);
-    },
-    { authMode: "auto" },
-  );
-  const reason = `the smcp server at ${backend.host} needs a sign-in at idp.example.com; interactive sign-in is not built yet, start the client with --oidc-issuer, --oidc-client-id and --oidc-client-secret`;
-  expectRefusal(await post(client.url, "/v1/docs", CALL), 200, 40101, reason);
+test("a server that asks for sign-in and does not say where is 40102, with the flags to give", async () => {
+  const { client, backend } = await start(challenged, { authMode: "auto" });
+  backend.answer = (request, response, incoming) => {
+    if (request.url.startsWith("/.well-known/")) response.writeHead(404).end();
+    else challenged(request, response, incoming);
+  };
+  const reason = `the smcp server at ${backend.host} does not say at which identity provider to sign in: give --oidc-issuer and --oidc-client-id`;
+  expectRefusal(await post(client.url, "/v1/docs", CALL), 200, 40102, reason);
 });
 
 test("a refused token is renewed once and the request repeated once", async () => {

@@ -88,7 +88,8 @@ test("nothing is asked before the first request, and then only once", async () =
   const client = await startBehind(backend, machine(fake));
   expect([...fake.lookups, ...fake.grants, ...backend.seen]).toEqual([]);
   for (let n = 0; n < 3; n++) expect((await post(client.url, "/v1/docs", CALL)).status).toBe(200);
-  expect(fake.lookups).toHaveLength(1);
+  const metadata = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+  expect(fake.lookups.map((one) => one.url)).toEqual(metadata);
   expect(fake.grants).toHaveLength(1);
 });
 
@@ -246,12 +247,6 @@ const REFUSED: readonly (readonly [string, Partial<ClientSignIn>, string, string
     { issuer: "idp", clientId: "x", clientSecret: SECRET },
     'the issuer "idp" is not an issuer\'s URL',
     "give it as the provider writes it, without /.well-known/",
-  ],
-  [
-    "the browser",
-    { flow: "browser" },
-    'the sign-in flow "browser" is not built yet',
-    "use --oidc-flow client-credentials with --oidc-issuer, --oidc-client-id and --oidc-client-secret",
   ],
 ];
 

@@ -181,7 +181,7 @@ describe("an issuer that is not trusted", () => {
     expect([server.seen, issuer.asked]).toEqual([[], []]);
     const line = client.lines.find((one) => one.message === "refused");
     expect(line?.fields["reason"]).toBe(
-      `${new URL(issuer.issuer).host}: something went wrong: unable to verify the first certificate; ` +
+      `${new URL(issuer.issuer).host}: unable to verify the first certificate; ` +
         "its authority must be in the CA file (UNABLE_TO_VERIFY_LEAF_SIGNATURE)",
     );
   });

@@ -9,6 +9,7 @@ import { optional, Values } from "./client-values.ts";
 import { readTree } from "./document.ts";
 import { configFolder, readText } from "./find.ts";
 import { type Environment, fileKey, type FlagValues, resolveFlags, schemaOf, unknownVariables } from "./flags.ts";
+import { bare } from "./listen.ts";
 import { freeze } from "./normalise.ts";
 import { ConfigInvalid, quote } from "./problem.ts";
 import { resolveReferences } from "./references.ts";
@@ -55,6 +56,7 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
     serverTimeout: read.number("server-timeout"),
     authMode: authMode(found),
     oidc: signIn(read, found),
+    opensBrowser: read.isOn("open"),
     profile: read.text("profile") ?? "default",
     tokenStore: read.text("token-store") as ClientSettings["tokenStore"],
     stateFolder: stateFolder(env),
@@ -78,6 +80,30 @@ export function loadClientSettings(source: ClientSource): LoadedClient {
       ...idleAddress(found),
       ...idleSignIn(found),
     ],
+  };
+}
+
+/** Whose sign-in is meant, as far as somebody says it. */
+export interface ClientProfile {
+  readonly serverUrl: URL | undefined;
+  readonly profile: string;
+  readonly stateFolder: string;
+}
+
+/**
+ * The part of the configuration that tells one sign-in from another, for commands that can do without a server's name.
+ *
+ * @throws Failure with exit code 2 for anything malformed or not built yet
+ */
+export function loadClientProfile(source: ClientSource): ClientProfile {
+  const { env, cwd, flags } = source;
+  const file = readClientFile(source);
+  const read = new Values(resolveFlags(clientFlags, { flags, env, prefix: CLIENT_PREFIX, file }), cwd);
+  const isNamed = read.text("server-url") !== undefined;
+  return {
+    serverUrl: isNamed ? serverUrl(read) : undefined,
+    profile: read.text("profile") ?? "default",
+    stateFolder: stateFolder(env),
   };
 }
 
@@ -136,7 +162,24 @@ function signIn(read: Values, found: FlagValues): ClientSignIn {
     tokenTtlDelta: read.number("oidc-token-ttl-delta"),
     clockTolerance: read.number("oidc-clock-tolerance"),
     ...machineProof(read, found),
+    areScopesGiven: found.origins.has("oidc-scopes"),
+    redirectHost: redirectHost(read),
+    redirectPorts: read.list("redirect-port").map((one) => redirectPort(one, read)),
+    allowsUnadvertisedPkce: read.isOn("allow-unadvertised-pkce"),
+    acceptsIssuerChange: read.isOn("accept-issuer-change"),
   };
+}
+
+/** In the form of a URL's host: an address of the sixth version in brackets. */
+function redirectHost(read: Values): string {
+  const host = bare(read.text("redirect-host") ?? "");
+  if (!isLoopbackName(host)) read.fail("redirect-host", "127.0.0.1, localhost or [::1]", quote(host));
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function redirectPort(text: string, read: Values): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  return port >= 0 && port <= 65_535 ? port : read.fail("redirect-port", "ports from 0 to 65535", quote(text));
 }
 
 function localTls(read: Values): ClientSettings["tls"] {

@@ -16,6 +16,8 @@ export interface ClientSignIn {
   readonly assertionFile?: string;
   readonly audience?: string;
   readonly scopes: readonly string[];
+  /** True where a person gave the scopes; absent: they are the default, and the server's metadata may name better ones. */
+  readonly areScopesGiven?: boolean;
   readonly flow: "auto" | "client-credentials" | "browser" | "device";
   /** RFC 8707: `auto` is the resource of the server's root metadata, `off` sends none, anything else is a URI. */
   readonly resource: string;
@@ -26,6 +28,14 @@ export interface ClientSignIn {
   readonly clockTolerance: Duration;
   /** Absent: what the issuer's metadata prefers. */
   readonly authMethod?: "client_secret_basic" | "client_secret_post";
+  /** Host of the address that a browser is sent back to, a loopback name. Absent: 127.0.0.1. */
+  readonly redirectHost?: string;
+  /** Its ports, tried in order. Absent: any free one. */
+  readonly redirectPorts?: readonly number[];
+  /** Sign in by browser at an issuer that does not say that it knows PKCE. */
+  readonly allowsUnadvertisedPkce?: boolean;
+  /** Accept that the server names another issuer than before. */
+  readonly acceptsIssuerChange?: boolean;
 }
 
 /** Everything that the client needs to know, frozen. */
@@ -53,6 +63,8 @@ export interface ClientSettings {
   /** Present: a file with a key or token to send instead of signing in. */
   readonly tokenFile?: string;
   readonly oidc: ClientSignIn;
+  /** Whether a browser may be opened to sign in. Absent: yes. */
+  readonly opensBrowser?: boolean;
   /** The account among several at one server. */
   readonly profile: string;
   /** `auto`: a file, sealed where there is a keyring. */

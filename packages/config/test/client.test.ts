@@ -41,7 +41,13 @@ test("the defaults are those of the contract", () => {
       cacheTtl: 300_000,
       tokenTtlDelta: 30_000,
       clockTolerance: 30_000,
+      areScopesGiven: false,
+      redirectHost: "127.0.0.1",
+      redirectPorts: [],
+      allowsUnadvertisedPkce: false,
+      acceptsIssuerChange: false,
     },
+    opensBrowser: true,
     profile: "default",
     tokenStore: "auto",
     stateFolder: stateFolder({}),
@@ -148,10 +154,27 @@ describe("a malformed value stops the start", () => {
   });
 });
 
+describe("the address that a browser is sent back to", () => {
+  test("is on this machine, on ports in order", () => {
+    const { oidc } = load({ ...SERVER, "redirect-host": "[::1]", "redirect-port": "8000,18000" }).settings;
+    expect(oidc).toMatchObject({ redirectHost: "[::1]", redirectPorts: [8_000, 18_000] });
+    expect(load({ ...SERVER, "redirect-host": "::1" }).settings.oidc.redirectHost).toBe("[::1]");
+  });
+
+  test.each([
+    [
+      { "redirect-host": "example.com" },
+      '--redirect-host: expected 127.0.0.1, localhost or [::1], found "example.com"',
+    ],
+    [{ "redirect-port": "80,x" }, '--redirect-port: expected ports from 0 to 65535, found "x"'],
+    [{ "redirect-port": "65536" }, '--redirect-port: expected ports from 0 to 65535, found "65536"'],
+  ])("%j is refused", (flags, message) => {
+    expect(() => load({ ...SERVER, ...flags })).toThrow(failure(message));
+  });
+});
+
 describe("what is not built yet", () => {
   test.each([
-    [{ "redirect-port": "1" }, '"--redirect-port" is'],
-    [{ "oidc-flow": "device" }, '"--oidc-flow=device" is'],
     [{ dpop: "on", "agent-key-file": "x" }, '"--agent-key-file", "--dpop=on" are'],
     [{ "agent-manifest": "x" }, '"--agent-manifest" is'],
   ])("%j is refused", (flags, names) => {

@@ -17,9 +17,12 @@ export interface ServerChoices {
   readonly server?: Partial<ServerSettings["server"]>;
   readonly dataFolder?: string;
   readonly log?: Log;
+  /** What the metadata tells `smcp client`. */
+  readonly client?: ServerSettings["client"];
 }
 
-export function serverSettings({ backends = [], issuers = [], server = {} }: ServerChoices): ServerSettings {
+export function serverSettings(choices: ServerChoices): ServerSettings {
+  const { backends = [], issuers = [], server = {}, client = { flows: [] } } = choices;
   return {
     server: {
       host: "127.0.0.1",
@@ -38,7 +41,7 @@ export function serverSettings({ backends = [], issuers = [], server = {} }: Ser
     backends,
     issuers,
     metrics: { enabled: true, path: "/metrics" },
-    client: { flows: [] },
+    client,
     warnings: [],
   };
 }
@@ -79,6 +82,8 @@ export function stdioBackend(
     stdioTimeout: 20_000,
     idleTtl: 1_800_000,
     maxChildren: 64,
+    era: "auto",
+    isolation: "principal",
     ...more,
   };
 }

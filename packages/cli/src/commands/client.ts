@@ -27,8 +27,9 @@ export const client: Command = {
     const log = await openLog({ ...logging, colour: wantsColour(stderr, env) });
     for (const warning of warnings) log.warn({}, warning);
     return runUntilStopped(log, async () => {
-      const { startClient } = await import("@smcp/client");
-      const running = await startClient(settings, log, { stdin, stdout });
+      const { localPerson, startClient } = await import("@smcp/client");
+      const person = localPerson({ env, screen: stderr });
+      const running = await startClient(settings, log, { stdin, stdout }, person);
       const { url } = running;
       const where =
         settings.stdioPath === undefined ? `${url} relays to ${settings.serverUrl.href}` : `stdio relays to ${url}`;

@@ -11,15 +11,20 @@ import type { Session } from "../tokens/session.ts";
 export interface SignInPort {
   /** One refresh request, bounded in time; never rejects. */
   refresh(session: Session): Promise<Session | GrantRefused>;
-  /** Begins the interactive sign-in unless one is under way, in this process or another of the profile; tells how to finish it. Never rejects. */
+  /**
+   * Begins the interactive sign-in unless one is under way, in this process or another of the profile; tells how to finish
+   * it. Never rejects.
+   */
   begin(why: SignInReason): Promise<PendingSignIn | Refusal>;
 }
 
 /** Why somebody must sign in. */
 export interface SignInReason {
-  /** Step-up: what the server asked for. The sign-in asks for the union with what was asked for before. */
+  /** The scopes that the server's challenge names: asked for beside those of the session that there is. */
   readonly scopes?: readonly string[];
-  /** Somebody asked for it (`smcp login`): the pauses after attempts that nobody answered do not count. */
+  /** Where the challenge says that the server's metadata is. */
+  readonly metadata?: string | undefined;
+  /** A person asked for it (`smcp login`): pauses after attempts that nobody answered do not count. */
   readonly isAsked?: boolean;
 }
 
@@ -31,6 +36,8 @@ export interface PendingSignIn {
   readonly code: string | undefined;
   /** Wall-clock milliseconds. */
   readonly expiresAt: number;
-  /** Ends with the session, or why there is none. Never rejects. */
+  /** True where another process of the profile has it under way, and showed it. */
+  readonly isElsewhere?: boolean;
+  /** Ends with the session, which is in the store by then, or why there is none. Never rejects. */
   readonly done: Promise<Session | Refusal>;
 }

@@ -3,8 +3,16 @@
  * as the relay's: the plan judges the head, a limit on waiting for it and none on the body.
  */
 import { describeError } from "@smcp/core";
-import type { Deadline, RelayFailure, RelayPlan, RelayRequest, UpstreamHeaders } from "@smcp/edge";
-import type { Dispatcher, Pool } from "undici";
+import type {
+  Connection,
+  Deadline,
+  Receiver,
+  RelayFailure,
+  RelayPlan,
+  UpstreamHeaders,
+  UpstreamPool,
+  RelayRequest,
+} from "@smcp/edge";
 
 /** Takes an answer that the plan let through. Exactly one of `end` and `broken` is called, unless it is aborted. */
 export interface Sink {
@@ -16,25 +24,18 @@ export interface Sink {
   broken(reason: string): void;
 }
 
-class Aborted extends Error {}
-
 /** Sends the request. The answer to this call breaks it off; nothing is told then. */
-export function receive(pool: Pool, request: RelayRequest, plan: RelayPlan, sink: Sink): () => void {
-  const handler = new Receiver(plan, sink);
-  try {
-    const { method, path, headers, body } = request;
-    pool.dispatch({ method, path, headers, body }, handler);
-  } catch (error) {
-    handler.onResponseError(undefined, error as Error);
-  }
-  return () => handler.abort();
+export function receive(pool: UpstreamPool, request: RelayRequest, plan: RelayPlan, sink: Sink): () => void {
+  const reception = new Reception(plan, sink);
+  reception.send(pool, request);
+  return () => reception.abort();
 }
 
-class Receiver implements Dispatcher.DispatchHandler {
+class Reception implements Receiver {
   readonly #plan: RelayPlan;
   readonly #sink: Sink;
   readonly #deadline: Deadline;
-  #controller: Dispatcher.DispatchController | undefined;
+  #connection: Connection | undefined;
   #isStarted = false;
   #isOver = false;
 
@@ -44,13 +45,16 @@ class Receiver implements Dispatcher.DispatchHandler {
     this.#deadline = plan.deadlines.begin(() => this.#fail({ kind: "slow", reason: "no answer in time" }));
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.#isOver) controller.abort(new Aborted("given up"));
-    this.#controller = controller;
+  send(pool: UpstreamPool, request: RelayRequest): void {
+    try {
+      this.#connection = pool.send(request, this);
+    } catch (error) {
+      this.onFailed(error as Error);
+    }
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
-    if (status < 200 || this.#isOver) return;
+  onHead(status: number, headers: UpstreamHeaders): void {
+    if (this.#isOver) return;
     this.#deadline.leave();
     const out = this.#plan.head(status, headers);
     if (typeof out === "string") {
@@ -61,22 +65,22 @@ class Receiver implements Dispatcher.DispatchHandler {
     this.#sink.head(status, headers);
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     if (this.#isOver) return;
     const taken = this.#sink.data(chunk);
     if (!taken) return;
-    controller.pause();
-    void taken.then(() => controller.resume());
+    this.#connection?.pause(this);
+    void taken.then(() => this.#connection?.resume(this));
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#sink.end();
   }
 
-  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
-    if (error instanceof Aborted || this.#isOver) return;
+  onFailed(error: Error): void {
+    if (this.#isOver) return;
     const reason = describeError(error);
     if (!this.#isStarted) this.#fail({ kind: "unreachable", reason });
     else {
@@ -89,7 +93,7 @@ class Receiver implements Dispatcher.DispatchHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#deadline.leave();
-    this.#controller?.abort(new Aborted("given up"));
+    this.#connection?.abort(this);
   }
 
   #fail(failure: RelayFailure): void {

@@ -3,10 +3,12 @@
  * reader of them needs of the answer's headers.
  */
 import type { Bytes, Duration } from "@smcp/core";
-import { openPool, type Trust } from "@smcp/edge";
+import { fetchDocument, type Trust } from "@smcp/edge";
 
-const MAX_DOCUMENT: Bytes = 256 * 1_024;
-const KEPT = ["content-type", "date", "retry-after"];
+const MAX_DOCUMENT: Bytes = 64 * 1_024;
+const KEPT = ["content-type", "date", "location", "retry-after", "dpop-nonce"];
+/** Redirects of metadata within its own origin: a slash at the end, say. */
+const MAX_REDIRECTS = 3;
 
 /** A request as openid-client makes it. */
 interface FetchOptions {
@@ -28,30 +30,20 @@ export type BoundedFetch = (url: string, options?: FetchOptions) => Promise<Resp
  */
 export function boundedFetch(timeout: Duration, trust?: Trust): BoundedFetch {
   return async (url, options = {}) => {
-    // One connection for one document: a kept one would hold the program up at its end.
-    const pool = openPool(new URL(url).origin, timeout, trust);
-    try {
-      const { statusCode, headers, body } = await pool.request({
-        path: pathOf(url),
-        method: options.method === "POST" ? "POST" : "GET",
-        headers: { ...options.headers, "accept-encoding": "identity" },
-        body: textOf(options.body),
-        signal: options.signal ?? AbortSignal.timeout(timeout),
-      });
-      const kept = KEPT.flatMap((name) => (typeof headers[name] === "string" ? [[name, headers[name]]] : []));
-      const bytes = await readAll(body);
-      // A Response with one of these statuses may not have a body, not even an empty one.
-      const isEmpty = statusCode === 204 || statusCode === 205 || statusCode === 304;
-      return new Response(isEmpty ? null : bytes, { status: statusCode, headers: kept as [string, string][] });
-    } finally {
-      await pool.destroy();
-    }
+    const { status, headers, body } = await fetchDocument(new URL(url), {
+      method: options.method === "POST" ? "POST" : "GET",
+      headers: { ...options.headers },
+      body: textOf(options.body),
+      timeout,
+      signal: options.signal ?? AbortSignal.timeout(timeout),
+      limit: MAX_DOCUMENT,
+      trust,
+    });
+    const kept = KEPT.flatMap((name) => (typeof headers[name] === "string" ? [[name, headers[name]]] : []));
+    // A Response with one of these statuses may not have a body, not even an empty one.
+    const isEmpty = status === 204 || status === 205 || status === 304;
+    return new Response(isEmpty ? null : body, { status, headers: kept as [string, string][] });
   };
-}
-
-function pathOf(url: string): string {
-  const { pathname, search } = new URL(url);
-  return pathname + search;
 }
 
 function textOf(body: unknown): string | null {
@@ -59,13 +51,39 @@ function textOf(body: unknown): string | null {
   return body instanceof URLSearchParams ? body.toString() : null;
 }
 
-async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer<ArrayBuffer>> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of body) {
-    size += part.length;
-    if (size > MAX_DOCUMENT) throw new Error(`the document is larger than ${MAX_DOCUMENT} bytes`);
-    parts.push(part);
+/** What stands at a place: a JSON object, nothing of the kind, or why that cannot be said. */
+export type DocumentAnswer =
+  | { readonly document: Readonly<Record<string, unknown>> }
+  | { readonly absent: true }
+  | { readonly failure: string };
+
+/** Reads a JSON document, following redirects within its origin alone; rejects when it is too large, late or out of reach. */
+export async function readDocument(place: string, fetch: BoundedFetch): Promise<DocumentAnswer> {
+  let url = place;
+  for (let redirects = 0; ; redirects++) {
+    const response = await fetch(url, { headers: { accept: "application/json" } });
+    const { status } = response;
+    if (status >= 300 && status < 400) {
+      const next = URL.parse(response.headers.get("location") ?? "", url);
+      if (next?.origin !== new URL(url).origin) return { failure: `${url} redirects to another origin` };
+      if (redirects === MAX_REDIRECTS) return { failure: `${place} redirects without end` };
+      url = next.href;
+      continue;
+    }
+    if (status >= 500) return { failure: `${url} answered ${status}` };
+    if (status !== 200) return { absent: true };
+    const document = objectIn(await response.text());
+    return document ? { document } : { failure: `${url} holds no JSON object` };
   }
-  return Buffer.concat(parts, size);
+}
+
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -4,8 +4,10 @@
  */
 import { describeError, refuse, type Duration, type Refusal } from "@smcp/core";
 
-import { IssuerUnusable, responseOf } from "./issuer-link.ts";
+import { responseOf } from "./issuer-link.ts";
+import { IssuerUnusable } from "./issuer-metadata.ts";
 import type { GrantRefused } from "./kept.ts";
+import { SecretFileUnusable } from "./secret-file.ts";
 
 const CODE = /^[\w.-]{1,64}$/;
 // Errors that say "not now": everything else that an issuer answers will be its answer tomorrow too.
@@ -15,22 +17,24 @@ const ADVICE: Readonly<Record<string, string>> = {
   invalid_client: "check --oidc-client-id and the client secret",
   invalid_scope: "check --oidc-scopes",
   invalid_target: "give --oidc-resource off, or the resource that the provider knows",
-  unauthorized_client: "the provider must allow this client the client credentials grant",
 };
 
+/** Which grant was asked for, as a person calls it. */
+export type GrantKind = "client credentials" | "authorization code" | "device code" | "refresh token";
+
 /** Reads an error of openid-client or of our own. */
-export function grantFailure(error: unknown, host: string): GrantRefused {
-  const reason = describeError(error);
-  if (error instanceof IssuerUnusable) return { refusal: refused(`the identity provider ${host} ${reason}`) };
+export function grantFailure(error: unknown, host: string, grant: GrantKind = "client credentials"): GrantRefused {
+  const own = sentenceOf(error, host);
+  if (own !== undefined) return { refusal: refused(own) };
   const { error: code, code: kind } = error as { error?: unknown; code?: unknown };
   const response = responseOf(error);
   const isPassing = response !== undefined && (response.status >= 500 || response.status === 429);
   if (typeof code === "string" && !isPassing && !PASSING.has(code))
-    return { refusal: refusedByIssuer(error, host, code) };
-  if (kind === "OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED") {
-    return {
-      refusal: refused(`the identity provider ${host} calls itself by another name: check --oidc-issuer`, reason),
-    };
+    return { refusal: refusedByIssuer(error, host, code, grant) };
+  const reason = describeError(error);
+  // Of an answer that a browser brought: it was tampered with, or is another provider's.
+  if (typeof kind === "string" && grant === "authorization code" && UNTRUSTED.has(kind)) {
+    return { refusal: refused(`the answer that came back from ${host} cannot be trusted (${kind})`, reason) };
   }
   const retryAfter = retryAfterOf(response);
   return {
@@ -39,13 +43,34 @@ export function grantFailure(error: unknown, host: string): GrantRefused {
   };
 }
 
-function refusedByIssuer(error: unknown, host: string, code: string): Refusal {
+/** What an error of our own says; `undefined` for any other. */
+function sentenceOf(error: unknown, host: string): string | undefined {
+  if (error instanceof IssuerUnusable) return `the identity provider ${host} ${error.message}`;
+  const { cause } = error as { cause?: unknown };
+  const own = error instanceof SecretFileUnusable ? error : cause;
+  return own instanceof SecretFileUnusable ? own.message : undefined;
+}
+
+/** What openid-client calls an answer whose issuer, state, nonce or times are wrong. */
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  "OAUTH_INVALID_RESPONSE",
+  "OAUTH_JWT_CLAIM_COMPARISON_FAILED",
+  "OAUTH_JWT_TIMESTAMP_CHECK_FAILED",
+  "OAUTH_UNSUPPORTED_OPERATION",
+]);
+
+function refusedByIssuer(error: unknown, host: string, code: string, grant: GrantKind): Refusal {
+  const isPerson = grant === "authorization code" || grant === "device code";
+  if (code === "access_denied" && isPerson) return refused(`the sign-in at ${host} was declined`);
   const shown = CODE.test(code) ? code : "an unknown error";
   // Entra says what is wrong by number, in a text that is otherwise not for us.
   const { error_description: description } = error as { error_description?: unknown };
   const number = typeof description === "string" ? /\bAADSTS\d{1,9}\b/.exec(description)?.[0] : undefined;
   const isResource = code === "invalid_target" || number === "AADSTS9010010";
-  const advice = ADVICE[isResource ? "invalid_target" : code];
+  const advice =
+    code === "unauthorized_client"
+      ? `the provider must allow this client the ${grant} grant`
+      : ADVICE[isResource ? "invalid_target" : code];
   const sentence = `the identity provider ${host} refused this client: ${shown}${number ? ` (${number})` : ""}`;
   return refused(advice === undefined ? sentence : `${sentence}; ${advice}`);
 }

@@ -1,23 +1,30 @@
 /**
- * An issuer as its metadata describes it, learnt once, with the way this client proves who it is there. The issuer is
- * always one that was configured: a client secret never goes to an issuer that somebody else named.
+ * An issuer as its metadata describes it, learnt once, with the way this client proves who it is there. A client secret
+ * never goes to an issuer that somebody else named.
  */
 import { isLoopbackName, type Duration, type Secret } from "@smcp/core";
 import type * as OpenidClient from "openid-client";
-import type { ClientAuth, Configuration, DiscoveryRequestOptions, ServerMetadata } from "openid-client";
+import type { ClientAuth, Configuration, ServerMetadata } from "openid-client";
 
 import type { BoundedFetch } from "./bounded-fetch.ts";
+import { readIssuerMetadata, type NamedBy } from "./issuer-metadata.ts";
+import { clientAuth, type Proof, type SecretMethod } from "./proof.ts";
 
 type Library = typeof OpenidClient;
 
 /** Who this client is at the issuer. */
 export interface IssuerClient {
-  /** https, or http on loopback. */
-  readonly issuer: URL;
+  /** As the issuer writes itself; https, or http on loopback. */
+  readonly issuer: string;
+  /** Who named the issuer. */
+  readonly namedBy: NamedBy;
   readonly clientId: string;
-  readonly clientSecret: Secret;
+  /** `undefined`: a public client, which proves nothing. */
+  readonly clientSecret: Secret | undefined;
   /** `undefined`: what the issuer's metadata prefers. */
-  readonly authMethod: "client_secret_basic" | "client_secret_post" | undefined;
+  readonly authMethod: SecretMethod | undefined;
+  /** What it proves itself with instead of that secret. */
+  readonly proof?: Proof | undefined;
   /** How far the issuer's clock may be from ours where it signs a time. */
   readonly clockTolerance: Duration;
 }
@@ -26,11 +33,6 @@ export interface IssuerClient {
 export interface OpenIssuer {
   readonly library: Library;
   readonly configuration: Configuration;
-}
-
-/** An issuer whose metadata cannot be used; its message is for a person. */
-export class IssuerUnusable extends Error {
-  override readonly name = "IssuerUnusable";
 }
 
 /** How long discovery and a token request may take, each. */
@@ -48,71 +50,39 @@ export class IssuerLink {
 
   /** The issuer's host, for messages. */
   get host(): string {
-    return this.#client.issuer.host;
+    return new URL(this.#client.issuer).host;
   }
 
   /** Discovers the issuer, once; rejects with openid-client's errors or {@link IssuerUnusable}. */
   async open(): Promise<OpenIssuer> {
     if (this.#open) return this.#open;
-    const library = await import("openid-client");
-    const metadata = await this.#discover(library);
-    this.#judge(metadata);
-    const { clientId, clockTolerance } = this.#client;
-    const about = { [library.clockTolerance]: Math.round(clockTolerance / 1_000) };
-    const configuration = new library.Configuration(metadata, clientId, about, this.#proof(library, metadata));
-    configuration.timeout = ISSUER_TIMEOUT / 1_000;
-    configuration[library.customFetch] = this.#fetch;
-    if (this.#isLocal) library.allowInsecureRequests(configuration);
-    this.#open = { library, configuration };
+    const { issuer, namedBy } = this.#client;
+    const metadata = await readIssuerMetadata(issuer, namedBy, this.#fetch);
+    this.#open = await configureIssuer(this.#client, metadata, this.#fetch);
     return this.#open;
-  }
-
-  get #isLocal(): boolean {
-    return isLoopbackName(this.#client.issuer.hostname);
-  }
-
-  async #discover(library: Library): Promise<ServerMetadata> {
-    const ask = async (algorithm: "oidc" | "oauth2"): Promise<ServerMetadata> => {
-      const options: DiscoveryRequestOptions = {
-        algorithm,
-        timeout: ISSUER_TIMEOUT / 1_000,
-        [library.customFetch]: this.#fetch,
-        ...(this.#isLocal && { execute: [library.allowInsecureRequests] }),
-      };
-      const { issuer, clientId } = this.#client;
-      return (await library.discovery(issuer, clientId, undefined, undefined, options)).serverMetadata();
-    };
-    try {
-      return await ask("oidc");
-    } catch (error) {
-      // An issuer that knows OAuth only keeps its metadata at another address.
-      if (statusOf(error) === 404) return ask("oauth2");
-      throw error;
-    }
-  }
-
-  #judge(metadata: ServerMetadata): void {
-    const endpoint = metadata.token_endpoint === undefined ? undefined : URL.parse(metadata.token_endpoint);
-    if (!endpoint) throw new IssuerUnusable("names no token endpoint");
-    const isLocalHttp = endpoint.protocol === "http:" && this.#isLocal && isLoopbackName(endpoint.hostname);
-    if (endpoint.protocol !== "https:" && !isLocalHttp) throw new IssuerUnusable("has a token endpoint without https");
-  }
-
-  #proof(library: Library, metadata: ServerMetadata): ClientAuth {
-    const { authMethod, clientSecret } = this.#client;
-    const offered = metadata.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
-    const known = ["client_secret_basic", "client_secret_post"] as const;
-    const method = authMethod ?? known.find((one) => offered.includes(one));
-    if (method === undefined) throw new IssuerUnusable("takes no client secret; --oidc-auth-method forces one");
-    return method === "client_secret_basic"
-      ? library.ClientSecretBasic(clientSecret.reveal())
-      : library.ClientSecretPost(clientSecret.reveal());
   }
 }
 
-/** The HTTP status behind an error of openid-client, where there was an answer. */
-function statusOf(error: unknown): number | undefined {
-  return responseOf(error)?.status;
+/** An issuer whose metadata is known already; rejects with {@link IssuerUnusable} where it takes no proof that we have. */
+export async function configureIssuer(
+  client: IssuerClient,
+  metadata: ServerMetadata,
+  fetch: BoundedFetch,
+): Promise<OpenIssuer> {
+  const library = await import("openid-client");
+  const about = { [library.clockTolerance]: Math.round(client.clockTolerance / 1_000) };
+  const proof = proofOf(library, client, metadata);
+  const configuration = new library.Configuration(metadata, client.clientId, about, proof);
+  configuration.timeout = ISSUER_TIMEOUT / 1_000;
+  configuration[library.customFetch] = fetch;
+  if (isLoopbackName(new URL(client.issuer).hostname)) library.allowInsecureRequests(configuration);
+  return { library, configuration };
+}
+
+function proofOf(library: Library, client: IssuerClient, metadata: ServerMetadata): ClientAuth {
+  const { proof, authMethod: method, clientSecret: secret } = client;
+  if (proof) return clientAuth(library, proof, metadata);
+  return secret === undefined ? library.None() : clientAuth(library, { kind: "secret", secret, method }, metadata);
 }
 
 /** The answer behind an error of openid-client. */
