@@ -16,7 +16,7 @@ import { Seal } from "./seal.ts";
 import { sessionKey } from "./session-key.ts";
 import { OpenStreams } from "./stages/streams.ts";
 import { httpUpstream } from "./upstream/http.ts";
-import { stdioUpstream, type StdioUpstream } from "./upstream/stdio.ts";
+import { stdioUpstream, type StdioUpstream } from "./upstream/stdio/bridge.ts";
 import type { Upstream } from "./upstream/upstream.ts";
 
 /** What a server is made of. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { readAccept } from "../src/upstream/stdio-accept.ts";
+import { readAccept } from "../src/upstream/stdio/accept.ts";
 
 test.each([
   [undefined, true, true],

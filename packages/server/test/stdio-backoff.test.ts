@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { StartBackoff } from "../src/upstream/stdio-backoff.ts";
+import { StartBackoff } from "../src/upstream/stdio/backoff.ts";
 
 function atHand(): { now: number; backoff: StartBackoff } {
   const hand = { now: 1_000_000, backoff: undefined as unknown as StartBackoff };

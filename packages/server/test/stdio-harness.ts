@@ -6,8 +6,8 @@ import { eraOf, isRefusal, readHeaders, readMessage, type Message } from "@smcp/
 import { openListener, readBody, type Reply } from "@smcp/edge";
 import { collectLog, type CollectedLine } from "@smcp/testing";
 
-import type { StdioTuning } from "../src/upstream/stdio-tuning.ts";
-import { stdioUpstream, type Environment, type StdioUpstream } from "../src/upstream/stdio.ts";
+import type { StdioTuning } from "../src/upstream/stdio/tuning.ts";
+import { stdioUpstream, type Environment, type StdioUpstream } from "../src/upstream/stdio/bridge.ts";
 import type { Outbound } from "../src/upstream/upstream.ts";
 
 export interface Bridge extends AsyncDisposable {

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { idKey, readChildLine, type ChildLine } from "../src/upstream/stdio-line.ts";
-import { destinationOf } from "../src/upstream/stdio-route.ts";
+import { idKey, readChildLine, type ChildLine } from "../src/upstream/stdio/line.ts";
+import { destinationOf } from "../src/upstream/stdio/route.ts";
 
 const read = (text: string): ChildLine | undefined => readChildLine(Buffer.from(text));
 const line = (more: Partial<ChildLine>): ChildLine => ({

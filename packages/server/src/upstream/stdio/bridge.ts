@@ -8,11 +8,11 @@ import type { StdioBackend } from "@smcp/config";
 import { Failure, describeError, refuse, type Log, type LogFields, type Message, type Refusal } from "@smcp/core";
 import { safeEnvironment, startChild, type Child, type Reply } from "@smcp/edge";
 
-import { readAccept, type Accepts } from "./stdio-accept.ts";
-import { StartBackoff } from "./stdio-backoff.ts";
-import { StdioSession } from "./stdio-session.ts";
-import { DEFAULT_TUNING, type StdioTuning } from "./stdio-tuning.ts";
-import type { Outbound, Upstream } from "./upstream.ts";
+import { readAccept, type Accepts } from "./accept.ts";
+import { StartBackoff } from "./backoff.ts";
+import { StdioSession } from "./session.ts";
+import { DEFAULT_TUNING, type StdioTuning } from "./tuning.ts";
+import type { Outbound, Upstream } from "../upstream.ts";
 
 /** The environment of a process, as `process.env` is typed. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -6,14 +6,14 @@ import type { StdioBackend } from "@smcp/config";
 import { formatDuration, onOneLine, refuse, type Log, type LogFields, type Message, type Refusal } from "@smcp/core";
 import type { Child, Reply } from "@smcp/edge";
 
-import type { Accepts } from "./stdio-accept.ts";
-import { Call } from "./stdio-call.ts";
-import { Deadline } from "./stdio-deadline.ts";
-import { idKey, readChildLine, type ChildLine } from "./stdio-line.ts";
-import { ChildPipe } from "./stdio-pipe.ts";
-import { destinationOf } from "./stdio-route.ts";
-import { StandingStreams } from "./stdio-streams.ts";
-import type { StdioTuning } from "./stdio-tuning.ts";
+import type { Accepts } from "./accept.ts";
+import { Call } from "./call.ts";
+import { Deadline } from "./deadline.ts";
+import { idKey, readChildLine, type ChildLine } from "./line.ts";
+import { ChildPipe } from "./pipe.ts";
+import { destinationOf } from "./route.ts";
+import { StandingStreams } from "./streams.ts";
+import type { StdioTuning } from "./tuning.ts";
 
 export interface SessionTerms {
   readonly backend: StdioBackend;

@@ -2,7 +2,7 @@
 import { formatBytes, LineSplitter, type Bytes, type Duration } from "@smcp/core";
 import type { Child } from "@smcp/edge";
 
-import type { StdioTuning } from "./stdio-tuning.ts";
+import type { StdioTuning } from "./tuning.ts";
 
 /** How long the last lines of a child that ended may take to arrive. */
 const LAST_WORDS: Duration = 1_000;

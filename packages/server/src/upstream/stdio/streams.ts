@@ -5,8 +5,8 @@
  */
 import type { Reply } from "@smcp/edge";
 
-import { startEvents, writeEvent } from "./stdio-event.ts";
-import type { StdioTuning } from "./stdio-tuning.ts";
+import { startEvents, writeEvent } from "./event.ts";
+import type { StdioTuning } from "./tuning.ts";
 
 interface Kept {
   readonly line: Uint8Array;

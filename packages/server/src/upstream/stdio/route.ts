@@ -1,5 +1,5 @@
 /** Where a child's line goes. Pure: stdio has no correlation beyond ids and progress tokens, so the rest is a rule. */
-import type { ChildLine } from "./stdio-line.ts";
+import type { ChildLine } from "./line.ts";
 
 /**
  * `answer`: to the call with its id. `progress`: to the call with its token. `call`: to the newest call under way, else

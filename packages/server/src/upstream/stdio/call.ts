@@ -2,10 +2,10 @@
 import { toWire, type Clock, type Duration, type Refusal } from "@smcp/core";
 import type { Reply } from "@smcp/edge";
 
-import type { Accepts } from "./stdio-accept.ts";
-import { Deadline } from "./stdio-deadline.ts";
-import { endWithEvent, startEvents, writeEvent } from "./stdio-event.ts";
-import { idKey } from "./stdio-line.ts";
+import type { Accepts } from "./accept.ts";
+import { Deadline } from "./deadline.ts";
+import { endWithEvent, startEvents, writeEvent } from "./event.ts";
+import { idKey } from "./line.ts";
 
 export interface CallTerms {
   /** Raw JSON text. */
