@@ -27,7 +27,7 @@ function readBackends(root: unknown, findings: Finding[]): Named[] {
     const name = textOf(one, "name");
     const id = textOf(one, "id");
     if (id === undefined && name === undefined) findings.push({ path, expected: "an id or a name", found: "neither" });
-    findings.push(...checkTransport(one, path));
+    findings.push(...checkTransport(one, path), ...checkIsolation(one, path));
     const at = [...path, id === undefined ? "name" : "id"];
     return { path, at, id: id ?? (name && backendId(name)), route: route(textOf(one, "path")) };
   });
@@ -41,7 +41,7 @@ function readServers(root: unknown, findings: Finding[]): Named[] {
     if (own === undefined && normalisePath(`/mcp/${id}`) === undefined) {
       findings.push({ path, expected: "a name that can stand in a path, or a path of its own", found: quote(id) });
     }
-    findings.push(...checkTransport(one, path));
+    findings.push(...checkTransport(one, path), ...checkIsolation(one, path));
     return { path, at: path, id, route: route(own ?? `/mcp/${id}`) };
   });
 }
@@ -105,6 +105,29 @@ function checkTransport(one: unknown, at: Path): Finding[] {
   }
   if (isRecord(stdio) && textOf(stdio, "command") === undefined) {
     return [{ path: [...at, "stdio"], expected: "a command", found: "none" }];
+  }
+  return [];
+}
+
+/** An era is told of children alone, and each has its own ways of sharing them. */
+function checkIsolation(one: unknown, at: Path): Finding[] {
+  const era = textOf(one, "era");
+  const isolation = textOf(one, "isolation");
+  const found = isolation === undefined ? "" : quote(isolation);
+  if (textOf(one, "url") !== undefined) {
+    const keys = ["era", "isolation"].filter((key) => textOf(one, key) !== undefined);
+    return keys.map((key) => ({
+      path: [...at, key],
+      expected: "none, as there is a url: only children have it",
+      found: quote(textOf(one, key) ?? ""),
+    }));
+  }
+  const path = [...at, "isolation"];
+  if (era === "modern" && isolation === "session") {
+    return [{ path, expected: "principal or shared, as the modern era has no sessions", found }];
+  }
+  if (era === "legacy" && (isolation === "principal" || isolation === "shared")) {
+    return [{ path, expected: "session, as a child of the legacy era can serve one session only", found }];
   }
   return [];
 }

@@ -120,6 +120,9 @@ function stdio(common: BackendCommon, one: BackendFile, cwd: string): StdioBacke
     stdioTimeout: command.stdio_timeout ?? common.timeout,
     idleTtl: one.idle_ttl,
     maxChildren: one.max_children,
+    era: one.era ?? "auto",
+    // The modern era has no sessions: who asks for one child each gets one for each caller there.
+    isolation: one.isolation === "shared" ? "shared" : "principal",
   };
 }
 

@@ -75,6 +75,10 @@ export interface StdioBackend extends BackendCommon {
   /** A child without a request for this long is ended. */
   readonly idleTtl: Duration;
   readonly maxChildren: number;
+  /** `auto`: it is asked. */
+  readonly era: "auto" | "legacy" | "modern";
+  /** Who shares a child of the modern era; the legacy era has one for each session, always. */
+  readonly isolation: "principal" | "shared";
 }
 
 export type Backend = HttpBackend | StdioBackend;

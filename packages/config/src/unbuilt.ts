@@ -36,8 +36,6 @@ const backendRows = (path: Path): Row[] => [
   { path: [...path, "credentials"] },
   { path: [...path, "credential_mode"], asks: isOther("gateway") },
   { path: [...path, "token_header"] },
-  { path: [...path, "isolation"], asks: isOther("session") },
-  { path: [...path, "era"], asks: isOther("auto") },
 ];
 
 /** The one table: a row goes when its feature is built. */

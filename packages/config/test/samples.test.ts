@@ -114,6 +114,8 @@ describe("smcp-proxy's file", () => {
         stdioTimeout: 60_000,
         idleTtl: 1_800_000,
         maxChildren: 64,
+        era: "auto",
+        isolation: "principal",
       },
       {
         kind: "http",

@@ -35,7 +35,6 @@ describe("listed", () => {
     ["storage: { redis_url: 'redis://x' }", ["storage.redis_url:1"]],
     ["telemetry: { otlp_endpoint: 'http://x' }", ["telemetry.otlp_endpoint:1"]],
     ["audit: {}", ["audit:1"]],
-    ["servers: { a: { command: x, isolation: shared, era: modern } }", ["servers.a.isolation:1", "servers.a.era:1"]],
     ["servers: { a: { url: http://a, token_header: x } }", ["servers.a.token_header:1"]],
   ])("%s", (text, expected) => {
     expect(keys(`${text}\n`)).toEqual(expected);
@@ -56,7 +55,7 @@ describe("not listed, as it asks for nothing that is missing", () => {
     "telemetry: { otlp_endpoint: '' }",
     "tls: { enabled: false, cert_file: '', key_file: '' }",
     "identity_forwarding: { mode: headers }",
-    "servers: { a: { command: x, isolation: session, era: auto, credential_mode: gateway } }",
+    "servers: { a: { command: x, isolation: shared, era: modern, credential_mode: gateway } }",
   ])("%s", (text) => {
     expect(keys(`${text}\n`)).toEqual([]);
   });

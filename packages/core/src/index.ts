@@ -7,9 +7,11 @@ export { headerText, mediaType, readHeaders, type HeaderMap } from "./http/heade
 export { hostReader, isLoopbackName, parseHost, type Host } from "./http/host.ts";
 export { isBelow, isCanonicalPath, parseTarget, type Target } from "./http/target.ts";
 export { describeError, silentLog, type Log, type LogFields } from "./log.ts";
+export { hasModernHeader, isMeantModern, judgeEnvelope, judgeVersion } from "./mcp/envelope.ts";
 export { eraOf, FIRST_MODERN_REVISION, verifyHeaders, type Era } from "./mcp/era.ts";
 export { encodeHeader } from "./mcp/header-value.ts";
 export { LineSplitter, onOneLine } from "./mcp/lines.ts";
+export { judgeParamHeaders, paramHeadersOf, type ParamHeader } from "./mcp/param-headers.ts";
 export { readMessage, readMessageText, subjectOf, type Message } from "./mcp/message.ts";
 export { SseFilter } from "./mcp/sse-filter.ts";
 export { SseReader, type SseEvent } from "./mcp/sse.ts";

@@ -41,6 +41,8 @@ export async function openBridge({ environment = process.env, tuning, ...more }:
     stdioTimeout: 15_000,
     idleTtl: 60_000,
     maxChildren: 20,
+    era: "auto",
+    isolation: "principal",
     ...more,
   };
   const { log, lines } = collectLog();
@@ -69,6 +71,7 @@ export async function openBridge({ environment = process.env, tuning, ...more }:
           era: read ? eraOf(read, headers) : "legacy",
           endpoint: undefined,
           sessionId,
+          caller: headers.get("x-caller") ?? "",
         },
         reply,
       );
@@ -184,3 +187,42 @@ export function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** A caller of the modern era; `name` is who it is. */
+export interface ModernCaller {
+  post(message: unknown, headers?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Response>;
+  /** Posts a request with its envelope and headers. */
+  send(id: unknown, method: string, params?: Params, more?: Sending): Promise<Response>;
+  /** The same, and reads its answer. */
+  ask(id: unknown, method: string, params?: Params): Promise<Answer>;
+}
+
+type Params = Readonly<Record<string, unknown>>;
+
+interface Sending {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export const ENVELOPE = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientCapabilities": {},
+} as const;
+
+export function modernCaller(url: string, name = ""): ModernCaller {
+  const own = { "mcp-protocol-version": "2026-07-28", "x-caller": name };
+  const plain = caller(url);
+  const post: ModernCaller["post"] = (message, headers, signal) => plain.post(message, { ...own, ...headers }, signal);
+  const send: ModernCaller["send"] = (id, method, params, { headers, signal } = {}) => {
+    const _meta = { ...ENVELOPE, ...(params?.["_meta"] as object) };
+    const name = (params?.["name"] ?? params?.["uri"]) as string | undefined;
+    const named = { "mcp-method": method, ...(name !== undefined && { "mcp-name": name }) };
+    return post({ jsonrpc: "2.0", id, method, params: { ...params, _meta } }, { ...named, ...headers }, signal);
+  };
+  return { post, send, ask: async (id, method, params) => readAnswer(await send(id, method, params)) };
+}
+
+/** The scripted server of the modern era. */
+export const scriptedModern = (vice?: string): BridgeChoices => ({
+  args: [fixture("stdio-modern.js"), ...(vice === undefined ? [] : [vice])],
+});

@@ -115,6 +115,21 @@ test("J14: notifications and responses are 202 without a body", async () => {
   expect(await session.ask(1, "ping")).toEqual({ jsonrpc: "2.0", id: 1, result: {} });
 });
 
+test("an answer to what the child did not ask is dropped", async () => {
+  await using bridge = await openBridge();
+  const session = await openSession(bridge.url);
+  const stream = events(await session.post(request(1, "ask", { id: "q" })));
+  await next(stream);
+  for (const id of ["other", 0, "q", "q"]) {
+    expect((await session.post({ jsonrpc: "2.0", id, result: {} })).status).toBe(202);
+  }
+  await next(stream);
+  const { result } = await session.ask(2, "seen");
+  expect((result["seen"] as string[]).filter((line) => line.includes('"result"'))).toEqual([
+    '{"jsonrpc":"2.0","id":"q","result":{}}',
+  ]);
+});
+
 test("what needs a session and has none is refused, and starts no child", async () => {
   await using bridge = await openBridge();
   const stranger = caller(bridge.url);
@@ -130,7 +145,7 @@ test("what needs a session and has none is refused, and starts no child", async 
 });
 
 test("a message of the modern era is refused as a legacy server would, session or not", async () => {
-  await using bridge = await openBridge();
+  await using bridge = await openBridge({ era: "legacy" });
   const modern = request(1, "server/discover", {
     _meta: {
       "io.modelcontextprotocol/protocolVersion": "2026-07-28",

@@ -24,9 +24,10 @@ export async function stopAll(): Promise<void> {
   started.clear();
 }
 
-/** Keeps a process and its future threads to one core, where the system can. */
+/** Keeps a process, its future threads and its children to one core, where the system can. */
 function pin(pid: number | undefined, core: number): void {
-  if (hasTaskset && pid !== undefined) spawnSync("taskset", ["-a", "-p", "-c", String(core), String(pid)]);
+  if (!hasTaskset || pid === undefined) return;
+  for (const one of [pid, ...descendants(pid)]) spawnSync("taskset", ["-a", "-p", "-c", String(core), String(one)]);
 }
 
 export function here(name: string): string {

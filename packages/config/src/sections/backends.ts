@@ -86,13 +86,16 @@ const common = {
     fallback: "X-<name>-Token",
   }),
   isolation: field(oneOf(["session", "principal", "shared"]).optional(), {
-    description: "who shares a child process",
+    description: "who shares a child process of the modern era; the legacy era has one for each session",
     fallback: "session for the legacy era, principal for the modern one",
   }),
   idle_ttl: field(duration(1).default(1_800_000), { description: "a child without a request for this long is ended" }),
-  max_children: field(whole(1, 4096).default(64), { description: "most child processes at once" }),
+  max_children: field(whole(1, 4096).default(64), {
+    description:
+      "most child processes at once; one caller may have a quarter of them, and 4 in any case, but never all",
+  }),
   era: field(oneOf(["auto", "legacy", "modern"]).optional(), {
-    description: "MCP era of a stdio backend",
+    description: "MCP era of a stdio backend; auto asks a child of its own, once in a while",
     fallback: "auto",
   }),
 };

@@ -56,10 +56,11 @@ export function carry(journey: Journey, arrival: Arrival, record: (settled: Sett
 }
 
 function send(complete: Complete): void {
-  const { admitted, added, below, body, endpoint, era, message, reply, route, sessionId } = complete;
+  const { admitted, added, below, body, endpoint, era, message, principal, reply, route, sessionId } = complete;
   const { method, target, headers } = admitted;
   const { query } = target;
-  route.upstream.send({ method, below, query, headers, added, body, message, era, sessionId, endpoint }, reply);
+  const caller = principal.key;
+  route.upstream.send({ method, below, query, headers, added, body, message, era, sessionId, caller, endpoint }, reply);
 }
 
 function refuseTo(arrival: Arrival & Partial<Called>, refusal: Refusal): void {

@@ -19,6 +19,8 @@ export interface Outbound {
   readonly era: Era;
   /** The backend's own session id, as the backend knows it. */
   readonly sessionId: string | undefined;
+  /** Issuer and subject of the caller in one text; `""` for the anonymous. */
+  readonly caller: string;
   /** Of a backend that speaks the HTTP+SSE of 2024-11-05 only. */
   readonly endpoint: Endpoint | undefined;
 }

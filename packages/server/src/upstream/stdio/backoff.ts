@@ -18,6 +18,11 @@ export class StartBackoff {
     return Math.max(0, this.#failedAt + this.#step - this.#clock.elapsed());
   }
 
+  /** True when it worked, or has not been tried for so long that the next failure is a first one. */
+  get isForgotten(): boolean {
+    return this.#clock.elapsed() - this.#failedAt > 2 * LONGEST;
+  }
+
   /**
    * Notes a start that failed.
    *

@@ -19,6 +19,11 @@ export class Deadline {
     this.#arm();
   }
 
+  /** When it is due, on the clock that never goes back. */
+  get due(): number {
+    return this.#due;
+  }
+
   /** Moves it to `after` from now; once due, this sets it anew. */
   move(after: Duration): void {
     this.#due = this.#clock.elapsed() + after;

@@ -15,17 +15,17 @@ export function startEvents(reply: Reply, headers: readonly string[] = []): void
   );
 }
 
-/** Writes one event. False when the reader is slow, as {@link Reply.write}. */
-export function writeEvent(reply: Reply, line: Uint8Array): boolean {
+/** Writes one event, a line in one piece or several. False when the reader is slow, as {@link Reply.write}. */
+export function writeEvent(reply: Reply, line: readonly Uint8Array[]): boolean {
   reply.write(BEFORE);
-  reply.write(onOneDataLine(line));
+  for (const piece of line) reply.write(onOneDataLine(piece));
   return reply.write(AFTER);
 }
 
 /** Writes the last event. */
-export function endWithEvent(reply: Reply, line: Uint8Array): void {
+export function endWithEvent(reply: Reply, line: readonly Uint8Array[]): void {
   reply.write(BEFORE);
-  reply.write(onOneDataLine(line));
+  for (const piece of line) reply.write(onOneDataLine(piece));
   reply.end(AFTER);
 }
 

@@ -1,19 +1,33 @@
 /**
- * Reads of a child's line what routing needs, and nothing else: kind, id, method, progress token. The line itself goes on
- * unchanged. It is laxer than the core's scanner on purpose: servers are not callers, and what one of them writes is only
- * ever read by the one caller whose session it is. Where a member stands twice the last one counts, as in `JSON.parse`.
+ * Reads of a child's line what routing needs, and where it stands: kind, id, method, the body. The line itself goes on
+ * unchanged, or with an id put in the place of another. It is laxer than the core's scanner on purpose: servers are not
+ * callers, and what one of them writes is only ever read by those whose child it is. Where a member stands twice the last
+ * one counts, as in `JSON.parse`.
  */
 
+/** A number where every reader agrees on it, else JSON text: what ids and progress tokens are compared by. */
+export type IdKey = number | string;
+
 export interface ChildLine {
+  readonly bytes: Buffer;
   readonly kind: "request" | "notification" | "response";
   /** See {@link idKey}; absent on notifications, and on a response to nothing (`null`). */
-  readonly id: string | undefined;
+  readonly id: IdKey | undefined;
+  /** Where the id's value stands in the bytes; 0 and 0 without one. */
+  readonly idStart: number;
+  readonly idEnd: number;
   /** `""` on a response. */
   readonly method: string;
   /** True on a response that is an error. */
   readonly isError: boolean;
-  /** Of a progress notification; see {@link idKey}. */
-  readonly progressToken: string | undefined;
+  /** Where the value of `params`, `result` or `error` begins; -1 without one. */
+  readonly bodyStart: number;
+}
+
+/** A piece of a line, end exclusive. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
 }
 
 /**
@@ -22,44 +36,46 @@ export interface ChildLine {
  *
  * @param raw JSON text of a string or a number
  */
-export function idKey(raw: string): string {
+export function idKey(raw: string): IdKey {
   if (raw.codePointAt(0) === QUOTE) return raw.includes("\\") ? JSON.stringify(JSON.parse(raw)) : raw;
   const value = Number(raw);
-  return Number.isSafeInteger(value) ? String(value) : raw;
+  if (!Number.isSafeInteger(value)) return raw;
+  // Not the other zero: both are one id.
+  return value === 0 ? 0 : value;
 }
 
 /** Reads one line; `undefined` when it is not a JSON-RPC message. Never throws. */
 export function readChildLine(line: Uint8Array): ChildLine | undefined {
+  return reading(() => new Reader(bufferOf(line)).message());
+}
+
+/**
+ * Finds a value inside of a line that was read.
+ *
+ * @param start where an object's value begins, as {@link ChildLine.bodyStart}
+ * @param path member names that lead from that object to the value
+ */
+export function findMember(bytes: Buffer, start: number, path: readonly string[]): Span | undefined {
+  return reading(() => new Reader(bytes).find(start, path));
+}
+
+/** The JSON text at a place of a line. */
+export function textAt(bytes: Buffer, { start, end }: Span): string {
+  const text = bytes.toString("latin1", start, end);
+  return ASCII.test(text) ? text : bytes.toString("utf8", start, end);
+}
+
+function reading<T>(read: () => T | undefined): T | undefined {
   try {
-    const reader = new Reader(line);
-    return interpret(reader, reader.document());
+    return read();
   } catch (error) {
     if (error instanceof Unreadable || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-/** Members that matter, as raw JSON text. Only `true` for large values that nobody looks into. */
-interface Members {
-  id?: string;
-  method?: string;
-  result?: true;
-  error?: true;
-  params?: number;
-}
-
-function interpret(reader: Reader, members: Members): ChildLine | undefined {
-  const id = members.id === undefined || members.id === "null" ? undefined : idKey(members.id);
-  const isError = members.error === true;
-  if (members.method === undefined) {
-    if (members.id === undefined || (!members.result && !isError)) return undefined;
-    return { kind: "response", id, method: "", isError, progressToken: undefined };
-  }
-  const method = JSON.parse(members.method) as unknown;
-  if (typeof method !== "string") return undefined;
-  const token = method === "notifications/progress" ? reader.progressToken(members.params) : undefined;
-  const progressToken = token === undefined ? undefined : idKey(token);
-  return { kind: id === undefined ? "notification" : "request", id, method, isError: false, progressToken };
+function bufferOf(line: Uint8Array): Buffer {
+  return Buffer.isBuffer(line) ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength);
 }
 
 class Unreadable extends Error {}
@@ -72,10 +88,14 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
+const ZERO = 0x30;
+const NINE = 0x39;
 
 const MAX_DEPTH = 1_000;
 /** From here on a search by the machine beats a loop over bytes. */
 const LONG = 32;
+/** So many digits always make a safe integer. */
+const SAFE_DIGITS = 15;
 
 // eslint-disable-next-line no-control-regex
 const ASCII = /^[\0-\x7f]*$/;
@@ -87,70 +107,181 @@ for (const one of " \t\r\n,:+-.0123456789truefalsenullE") isTokenByte[one.codePo
 const isScalarByte = isTokenByte.slice();
 for (const one of " \t\r\n,:") isScalarByte[one.codePointAt(0) ?? 0] = 0;
 
+/** The brackets that are open; shared, for reading never waits. */
+const closers = new Uint8Array(MAX_DEPTH + 1);
+
+/** What a member of the message is, by its name. */
+type Member = "id" | "method" | "params" | "result" | "error" | undefined;
+
 class Reader {
   readonly #bytes: Buffer;
   #at = 0;
+  // Of the message: where values begin, -1 where there is none.
+  #id = -1;
+  #idEnd = 0;
+  #method = -1;
+  #methodEnd = 0;
+  #params = -1;
+  #result = -1;
+  #error = -1;
 
-  constructor(line: Uint8Array) {
-    this.#bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
   }
 
-  /** The members of the one object that the line is. */
-  document(): Members {
-    const members: Members = {};
-    this.#members((name, start, end) => {
-      if (name === "id") members.id = this.#text(start, end);
-      else if (name === "method") members.method = this.#text(start, end);
-      else if (name === "params") members.params = start;
-      else if (name === "result") members.result = true;
-      else if (name === "error") members.error = true;
-    });
+  /** Reads the one object that the line is. */
+  message(): ChildLine | undefined {
     this.#space();
-    if (this.#at < this.#bytes.length) throw new Unreadable();
-    return members;
-  }
-
-  /** The raw token in the `params` that begin at `start`. */
-  progressToken(start: number | undefined): string | undefined {
-    if (start === undefined || this.#bytes[start] !== OPEN_OBJECT) return undefined;
-    let token: string | undefined;
-    this.#at = start;
-    this.#members((name, from, to) => {
-      if (name === "progressToken") token = this.#text(from, to);
-    });
-    return token;
-  }
-
-  #members(onMember: (name: string, start: number, end: number) => void): void {
-    this.#space();
-    this.#expect(OPEN_OBJECT);
-    this.#space();
-    if (this.#bytes[this.#at] === CLOSE_OBJECT) {
-      this.#at++;
-      return;
-    }
-    for (;;) {
-      this.#space();
-      const nameStart = this.#at;
-      if (this.#bytes[nameStart] !== QUOTE) throw new Unreadable();
-      this.#string();
-      const name = this.#name(nameStart, this.#at);
-      this.#space();
-      this.#expect(COLON);
-      this.#space();
+    for (let more = this.#enter(); more; more = this.#next()) {
+      const member = this.#member();
       const start = this.#at;
       this.#value();
-      onMember(name, start, this.#at);
-      this.#space();
-      if (this.#bytes[this.#at] !== COMMA) break;
-      this.#at++;
+      if (member !== undefined) this.#note(member, start);
     }
-    this.#expect(CLOSE_OBJECT);
+    this.#space();
+    if (this.#at < this.#bytes.length) throw new Unreadable();
+    return this.#interpret();
   }
 
-  #name(start: number, end: number): string {
-    const raw = this.#text(start, end);
+  /** Finds a value below the object that begins at `start`. */
+  find(start: number, path: readonly string[]): Span | undefined {
+    let found: Span | undefined;
+    let object = start;
+    for (const name of path) {
+      if (this.#bytes[object] !== OPEN_OBJECT) return undefined;
+      found = undefined;
+      this.#at = object;
+      for (let more = this.#enter(); more; more = this.#next()) {
+        const isWanted = this.#name() === name;
+        const from = this.#at;
+        this.#value();
+        if (isWanted) found = { start: from, end: this.#at };
+      }
+      if (found === undefined) return undefined;
+      object = found.start;
+    }
+    return found;
+  }
+
+  #note(member: NonNullable<Member>, start: number): void {
+    switch (member) {
+      case "id":
+        this.#id = start;
+        this.#idEnd = this.#at;
+        break;
+      case "method":
+        this.#method = start;
+        this.#methodEnd = this.#at;
+        break;
+      case "params":
+        this.#params = start;
+        break;
+      case "result":
+        this.#result = start;
+        break;
+      case "error":
+        this.#error = start;
+        break;
+    }
+  }
+
+  #interpret(): ChildLine | undefined {
+    const id = this.#id < 0 ? undefined : this.#key(this.#id, this.#idEnd);
+    const idStart = id === undefined ? 0 : this.#id;
+    const idEnd = id === undefined ? 0 : this.#idEnd;
+    const bytes = this.#bytes;
+    if (this.#method < 0) {
+      const isError = this.#error >= 0;
+      const bodyStart = isError ? this.#error : this.#result;
+      if (this.#id < 0 || bodyStart < 0) return undefined;
+      return { bytes, kind: "response", id, idStart, idEnd, method: "", isError, bodyStart };
+    }
+    const method = JSON.parse(textAt(bytes, { start: this.#method, end: this.#methodEnd })) as unknown;
+    if (typeof method !== "string") return undefined;
+    const kind = id === undefined ? "notification" : "request";
+    return { bytes, kind, id, idStart, idEnd, method, isError: false, bodyStart: this.#params };
+  }
+
+  /** The id as it is compared; `undefined` for `null`. */
+  #key(start: number, end: number): IdKey | undefined {
+    const bytes = this.#bytes;
+    if (end - start <= SAFE_DIGITS) {
+      let value = 0;
+      let at = start;
+      for (; at < end; at++) {
+        const code = bytes[at] as number;
+        if (code < ZERO || code > NINE) break;
+        value = value * 10 + code - ZERO;
+      }
+      if (at === end) return value;
+    }
+    const raw = textAt(bytes, { start, end });
+    return raw === "null" ? undefined : idKey(raw);
+  }
+
+  /** Enters an object; false where it is empty. */
+  #enter(): boolean {
+    this.#expect(OPEN_OBJECT);
+    this.#space();
+    if (this.#bytes[this.#at] !== CLOSE_OBJECT) return true;
+    this.#at++;
+    return false;
+  }
+
+  /** Goes to the next member; false behind the last. */
+  #next(): boolean {
+    this.#space();
+    if (this.#bytes[this.#at] === COMMA) {
+      this.#at++;
+      this.#space();
+      return true;
+    }
+    this.#expect(CLOSE_OBJECT);
+    return false;
+  }
+
+  /** Reads a name of the message, up to its value. */
+  #member(): Member {
+    const start = this.#at + 1;
+    this.#nameEnd();
+    const end = this.#at - 1;
+    this.#colon();
+    return this.#meaning(start, end);
+  }
+
+  #meaning(start: number, end: number): Member {
+    const bytes = this.#bytes;
+    for (let at = start; at < end; at++) {
+      if (bytes[at] === BACKSLASH) return meaningOf(JSON.parse(textAt(bytes, { start: start - 1, end: end + 1 })));
+    }
+    const name = BY_FIRST_BYTE[bytes[start] ?? 0];
+    return name !== undefined && this.#is(start, end, name) ? name : undefined;
+  }
+
+  #is(start: number, end: number, name: string): boolean {
+    if (end - start !== name.length) return false;
+    for (let i = 0; i < name.length; i++) if (this.#bytes[start + i] !== name.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** Reads any name, up to its value. */
+  #name(): string {
+    const start = this.#at;
+    this.#nameEnd();
+    const raw = textAt(this.#bytes, { start, end: this.#at });
+    this.#colon();
     return raw.includes("\\") ? (JSON.parse(raw) as string) : raw.slice(1, -1);
+  }
+
+  #nameEnd(): void {
+    if (this.#bytes[this.#at] !== QUOTE) throw new Unreadable();
+    this.#string();
+  }
+
+  #colon(): void {
+    this.#space();
+    this.#expect(COLON);
+    this.#space();
   }
 
   #value(): void {
@@ -161,15 +292,22 @@ class Reader {
   }
 
   #scalar(): void {
+    const bytes = this.#bytes;
     const start = this.#at;
-    while (isScalarByte[this.#bytes[this.#at] ?? 0]) this.#at++;
-    if (!SCALAR.test(this.#text(start, this.#at))) throw new Unreadable();
+    let isDigits = bytes[start] !== ZERO;
+    let code = bytes[start] ?? 0;
+    while (isScalarByte[code]) {
+      if (code < ZERO || code > NINE) isDigits = false;
+      code = bytes[++this.#at] ?? 0;
+    }
+    if (isDigits && this.#at > start) return;
+    if (!SCALAR.test(bytes.toString("latin1", start, this.#at))) throw new Unreadable();
   }
 
   /** Brackets are matched, everything else is looked at byte by byte only as far as telling JSON from prose needs. */
   #nested(): void {
     const bytes = this.#bytes;
-    const closers: number[] = [];
+    let depth = 0;
     do {
       const code = bytes[this.#at];
       if (code === undefined) throw new Unreadable();
@@ -177,14 +315,14 @@ class Reader {
         this.#string();
         continue;
       }
-      if (code === OPEN_OBJECT) closers.push(CLOSE_OBJECT);
-      else if (code === OPEN_ARRAY) closers.push(CLOSE_ARRAY);
+      if (code === OPEN_OBJECT) closers[depth++] = CLOSE_OBJECT;
+      else if (code === OPEN_ARRAY) closers[depth++] = CLOSE_ARRAY;
       else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
-        if (closers.pop() !== code) throw new Unreadable();
+        if (closers[--depth] !== code) throw new Unreadable();
       } else if (!isTokenByte[code]) throw new Unreadable();
-      if (closers.length > MAX_DEPTH) throw new Unreadable();
+      if (depth > MAX_DEPTH) throw new Unreadable();
       this.#at++;
-    } while (closers.length > 0);
+    } while (depth > 0);
   }
 
   #string(): void {
@@ -231,9 +369,14 @@ class Reader {
       this.#at++;
     }
   }
+}
 
-  #text(start: number, end: number): string {
-    const text = this.#bytes.toString("latin1", start, end);
-    return ASCII.test(text) ? text : this.#bytes.toString("utf8", start, end);
-  }
+const MEMBERS: readonly NonNullable<Member>[] = ["id", "method", "params", "result", "error"];
+/** No two of them begin alike. */
+const BY_FIRST_BYTE: readonly Member[] = Array.from({ length: 256 }, (_, byte) =>
+  MEMBERS.find((one) => one.charCodeAt(0) === byte),
+);
+
+function meaningOf(name: unknown): Member {
+  return MEMBERS.find((one) => one === name);
 }

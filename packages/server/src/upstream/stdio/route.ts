@@ -15,7 +15,7 @@ const ABOUT_THE_SERVER: ReadonlySet<string> = new Set([
   "notifications/resources/updated",
 ]);
 
-export function destinationOf(line: ChildLine): Destination {
+export function destinationOf(line: Pick<ChildLine, "kind" | "method">): Destination {
   if (line.kind === "response") return "answer";
   if (line.kind === "request") return "call";
   if (line.method === "notifications/progress") return "progress";

@@ -8,8 +8,11 @@ import type { Child, Reply } from "@smcp/edge";
 
 import type { Accepts } from "./accept.ts";
 import { Call } from "./call.ts";
+import { CallTable } from "./calls.ts";
 import { Deadline } from "./deadline.ts";
-import { idKey, readChildLine, type ChildLine } from "./line.ts";
+import { findMember, idKey, readChildLine, textAt, type ChildLine, type IdKey } from "./line.ts";
+import { Noise } from "./noise.ts";
+import type { Patience } from "./patience.ts";
 import { ChildPipe } from "./pipe.ts";
 import { destinationOf } from "./route.ts";
 import { StandingStreams } from "./streams.ts";
@@ -18,9 +21,10 @@ import type { StdioTuning } from "./tuning.ts";
 export interface SessionTerms {
   readonly backend: StdioBackend;
   readonly tuning: StdioTuning;
+  readonly patience: Patience;
   readonly log: Log;
-  /** Names the session in the log, where its id must not stand. */
-  readonly tag: string;
+  /** What names the session in the log, where its id must not stand. */
+  readonly fields: LogFields;
   readonly child: Child;
   /** The child answered `initialize`. */
   onOpened(): void;
@@ -33,13 +37,16 @@ export class StdioSession {
   readonly #pipe: ChildPipe;
   readonly #streams: StandingStreams;
   readonly #idle: Deadline;
-  readonly #calls = new Map<string, Call>();
-  readonly #byToken = new Map<string, Call>();
+  readonly #calls = new CallTable<Call>();
+  readonly #byToken = new Map<IdKey, Call>();
   /** Ids of calls that were given up while the child still works on them. */
-  readonly #abandoned = new Set<string>();
+  readonly #abandoned = new Set<IdKey>();
+  /** Ids of what the child asked and nobody answered yet. */
+  readonly #asked = new Set<IdKey>();
   readonly #slow = new Set<Reply>();
+  readonly #noise: Noise;
   #opening: Call | undefined;
-  #unread = 0;
+  #count = 0;
   #isOver = false;
 
   constructor(terms: SessionTerms) {
@@ -48,8 +55,19 @@ export class StdioSession {
       onLine: (line) => this.#onLine(line),
       onEnd: (reason) => this.#end({ reason, byItself: true }, this.#failed()),
     });
+    this.#noise = new Noise(terms.log, terms.fields);
     this.#streams = new StandingStreams(terms.tuning, (reply) => this.#slowDown(reply));
     this.#idle = new Deadline(terms.tuning.clock, terms.backend.idleTtl, () => this.#onIdle());
+  }
+
+  /** True while nothing is under way and nobody listens. */
+  get isIdle(): boolean {
+    return this.#calls.size === 0 && this.#streams.size === 0;
+  }
+
+  /** When it ends unless somebody uses it before; the later, the more recently it was used. */
+  get endsAt(): number {
+    return this.#idle.due;
   }
 
   /** Sends the `initialize` that this session is for; `headers` go with its answer. */
@@ -64,14 +82,16 @@ export class StdioSession {
   /** Sends a request. Refuses with SESSION_BUSY, STREAMS_EXHAUSTED, BACKEND_FAILED or BACKEND_SLOW. */
   call(message: Message, accepts: Accepts, reply: Reply): void {
     const call = this.#call(message, accepts, reply, []);
-    if (!call?.canStream || this.#streams.size > 0) return;
+    if (!this.#streams.hasKept || !call?.canStream || this.#streams.size > 0) return;
     for (const line of this.#streams.takeQuestions()) this.#write(call, line);
   }
 
   /** Sends what is not answered: a notification, or the answer to a question of the child's. */
   tell(message: Message, reply: Reply): void {
     this.#touch();
-    if (!this.#send(message)) {
+    // An answer to what was not asked is dropped: whoever sends it guesses.
+    const isWanted = message.kind !== "response" || (message.id !== undefined && this.#asked.delete(idKey(message.id)));
+    if (isWanted && !this.#send(message)) {
       reply.refuse(this.#failed());
       return;
     }
@@ -91,31 +111,25 @@ export class StdioSession {
   }
 
   #call(message: Message, accepts: Accepts, reply: Reply, headers: readonly string[]): Call | undefined {
-    const { backend, tuning } = this.#terms;
-    const id = message.id ?? "";
-    const refusal = this.#judge(idKey(id)) ?? (this.#send(message) ? undefined : this.#failed());
+    const { id = "", progressToken } = message;
+    const key = idKey(id);
+    const refusal = this.#judge(key) ?? (this.#send(message) ? undefined : this.#failed());
     if (refusal) {
       reply.refuse(refusal, id);
       return undefined;
     }
     this.#touch();
-    const call = new Call(reply, {
-      id,
-      progressToken: message.progressToken,
-      accepts,
-      headers,
-      limit: backend.stdioTimeout,
-      commitAfter: tuning.commitAfter,
-      clock: tuning.clock,
-      onExpired: (call) => this.#onExpired(call),
-    });
-    this.#calls.set(call.key, call);
-    if (call.progressKey !== undefined) this.#byToken.set(call.progressKey, call);
+    const { patience } = this.#terms;
+    const order = this.#count++;
+    const onExpired = this.#onExpired;
+    const call = new Call(reply, { key, order, id, progressToken, accepts, headers, patience, onExpired });
+    this.#calls.add(call);
+    if (progressToken !== undefined) this.#byToken.set(idKey(progressToken), call);
     return call;
   }
 
-  #judge(key: string): Refusal | undefined {
-    if (this.#calls.has(key) || this.#abandoned.has(key)) return refuse("SESSION_BUSY");
+  #judge(key: IdKey): Refusal | undefined {
+    if (this.#calls.get(key) || (this.#abandoned.size > 0 && this.#abandoned.has(key))) return refuse("SESSION_BUSY");
     return this.#calls.size < this.#terms.tuning.maxCalls ? undefined : refuse("STREAMS_EXHAUSTED");
   }
 
@@ -126,7 +140,7 @@ export class StdioSession {
   #onLine(line: Uint8Array): void {
     const read = readChildLine(line);
     if (!read) {
-      this.#onUnreadable(line);
+      this.#noise.dropped(line);
       return;
     }
     const destination = destinationOf(read);
@@ -139,19 +153,20 @@ export class StdioSession {
     const call = id === undefined ? undefined : this.#calls.get(id);
     if (!call) {
       if (id !== undefined) this.#abandoned.delete(id);
-      this.#terms.log.debug(this.#fields(), "dropped an answer that nobody waits for");
+      this.#terms.log.debug(this.#terms.fields, "dropped an answer that nobody waits for");
       return;
     }
     this.#remove(call);
-    call.answer(line, isError);
+    call.answer([line], isError);
     if (call !== this.#opening) return;
     this.#opening = undefined;
     this.#terms.onOpened();
     if (isError) this.end("it refused to initialize");
   }
 
-  #onProgress(line: Uint8Array, { progressToken }: ChildLine): void {
-    const call = progressToken === undefined ? undefined : this.#byToken.get(progressToken);
+  #onProgress(line: Uint8Array, { bytes, bodyStart }: ChildLine): void {
+    const token = findMember(bytes, bodyStart, PROGRESS_TOKEN);
+    const call = token && this.#byToken.get(idKey(textAt(bytes, token)));
     if (call) {
       call.restart();
       this.#write(call, line);
@@ -161,7 +176,8 @@ export class StdioSession {
     }
   }
 
-  #onMessage(line: Uint8Array, { kind }: ChildLine, destination: "call" | "stream"): void {
+  #onMessage(line: Uint8Array, { id, kind }: ChildLine, destination: "call" | "stream"): void {
+    if (kind === "request" && id !== undefined) keepSome(this.#asked, id, this.#terms.tuning.maxCalls);
     const call = destination === "call" ? this.#newestCall() : undefined;
     if (call) this.#write(call, line);
     else this.#streams.send(line, kind === "request");
@@ -169,7 +185,9 @@ export class StdioSession {
 
   #newestCall(): Call | undefined {
     let newest: Call | undefined;
-    for (const call of this.#calls.values()) if (call.canStream && !call.isCancelled) newest = call;
+    for (const call of this.#calls.values()) {
+      if (call.canStream && !call.isCancelled && call.order > (newest?.order ?? -1)) newest = call;
+    }
     return newest;
   }
 
@@ -193,26 +211,18 @@ export class StdioSession {
     this.#calls.get(idKey(rawId))?.cancel(this.#terms.tuning.cancelGrace);
   }
 
-  #onExpired(call: Call): void {
+  readonly #onExpired = (call: Call): void => {
     this.#remove(call);
-    this.#abandon(call.key);
+    // Bounded: a child that answers nothing for so long has long lost count itself.
+    keepSome(this.#abandoned, call.key, this.#terms.tuning.maxCalls);
     const { backend } = this.#terms;
     if (call.isCancelled && call.canStream) call.drop();
     else call.fail(refuse("BACKEND_SLOW", { server: backend.id, limit: formatDuration(backend.stdioTimeout) }));
     if (call === this.#opening) this.end("it did not answer initialize in time");
-  }
-
-  /** Bounded: a child that answers nothing for so long has long lost count itself. */
-  #abandon(key: string): void {
-    this.#abandoned.add(key);
-    for (const oldest of this.#abandoned) {
-      if (this.#abandoned.size <= this.#terms.tuning.maxCalls) break;
-      this.#abandoned.delete(oldest);
-    }
-  }
+  };
 
   #remove(call: Call): void {
-    this.#calls.delete(call.key);
+    this.#calls.delete(call);
     const { progressKey } = call;
     if (progressKey !== undefined && this.#byToken.get(progressKey) === call) this.#byToken.delete(progressKey);
     this.#touch();
@@ -223,16 +233,8 @@ export class StdioSession {
   }
 
   #onIdle(): void {
-    if (this.#calls.size > 0 || this.#streams.size > 0) this.#touch();
-    else this.end("nobody used it");
-  }
-
-  /** Told loudly once: a server that logs on its output does so all the time. */
-  #onUnreadable(line: Uint8Array): void {
-    const { log } = this.#terms;
-    const message = "dropped a line of a child's output that is not a message";
-    if (this.#unread++ === 0) log.warn({ ...this.#fields(), bytes: line.length }, message);
-    else if (log.isDebug) log.debug({ ...this.#fields(), bytes: line.length }, message);
+    if (this.isIdle) this.end("nobody used it");
+    else this.#touch();
   }
 
   #end(end: { readonly reason: string; readonly byItself: boolean }, refusal: Refusal): void {
@@ -250,10 +252,16 @@ export class StdioSession {
   #failed(): Refusal {
     return refuse("BACKEND_FAILED", { server: this.#terms.backend.id });
   }
-
-  #fields(): LogFields {
-    return { server: this.#terms.backend.id, session: this.#terms.tag };
-  }
 }
 
 const NOTHING = new Uint8Array(0);
+const PROGRESS_TOKEN: readonly string[] = ["progressToken"];
+
+/** Adds an id; the oldest ones go where there are too many. */
+function keepSome(ids: Set<IdKey>, id: IdKey, most: number): void {
+  ids.add(id);
+  for (const oldest of ids) {
+    if (ids.size <= most) break;
+    ids.delete(oldest);
+  }
+}

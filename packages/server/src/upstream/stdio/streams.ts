@@ -33,6 +33,11 @@ export class StandingStreams {
     return this.#open.length;
   }
 
+  /** True while something is kept, which may be a question. */
+  get hasKept(): boolean {
+    return this.#kept.length > 0;
+  }
+
   /** How many messages found no stream and no room. */
   get dropped(): number {
     return this.#dropped;
@@ -60,7 +65,7 @@ export class StandingStreams {
   send(line: Uint8Array, isQuestion: boolean): void {
     const reply = this.#open.at(-1);
     if (!reply) this.#keep({ line, isQuestion });
-    else if (!writeEvent(reply, line)) this.#onSlow(reply);
+    else if (!writeEvent(reply, [line])) this.#onSlow(reply);
   }
 
   /** Takes what the child waits to be answered. */
