@@ -2,8 +2,6 @@
 // out or put off here is so for the time to the first answer and for the memory at rest, never for what the program does.
 import http2 from "node:http2";
 import https from "node:https";
-import { createRequire } from "node:module";
-import { dirname } from "node:path";
 import tls from "node:tls";
 import { fileURLToPath } from "node:url";
 
@@ -48,16 +46,11 @@ function builtins() {
  * @param {object} builtin
  */
 function lateBuiltin(name, builtin) {
-  // Read while modules load, by undici: values that the protocol's standard gives.
-  const early = name === "http2" ? { constants: http2.constants } : {};
-  const members = Object.keys(builtin).filter((one) => !Object.hasOwn(early, one) && one !== "Http2ServerRequest");
+  const members = Object.keys(builtin).filter((one) => one !== "Http2ServerRequest");
   return `
     let real;
     const load = () => (real ??= process.getBuiltinModule("node:${name}"));
     module.exports = {
-      ${Object.entries(early)
-        .map(([one, value]) => `${one}: ${JSON.stringify(value)},`)
-        .join("\n")}
       ${members.map((one) => `get ${one}() { return load().${one}; },`).join("\n")}
     };
     ${name === "http2" ? HTTP2_REQUEST : ""}
@@ -70,40 +63,6 @@ const HTTP2_REQUEST = `
     static [Symbol.hasInstance](one) { return real !== undefined && one instanceof real.Http2ServerRequest; }
   };
 `;
-
-/** Where in undici a name comes from, for those names that smcp imports. A missing one stops the build. */
-const UNDICI = {
-  Agent: "lib/dispatcher/agent.js",
-  Client: "lib/dispatcher/client.js",
-  Pool: "lib/dispatcher/pool.js",
-  buildConnector: "lib/core/connect.js",
-  errors: "lib/core/errors.js",
-};
-
-/**
- * undici's index loads all of undici: fetch, WebSocket, caches, mocks. smcp needs pools and their plain requests, which the
- * index gives to every dispatcher.
- *
- * @returns {import("rolldown").Plugin}
- */
-function onlyUsedUndici() {
-  const folder = dirname(createRequire(`${root}packages/edge/package.json`).resolve("undici/package.json"));
-  return {
-    name: "only-used-undici",
-    resolveId: { filter: { id: /^undici$/ }, handler: () => ({ id: "\0undici", moduleSideEffects: true }) },
-    load: {
-      filter: { id: /^\0undici$/ },
-      handler: () => `
-        ${Object.entries(UNDICI)
-          .map(([one, file]) => `export { default as ${one} } from "${folder}/${file}";`)
-          .join("\n")}
-        import Dispatcher from "${folder}/lib/dispatcher/dispatcher.js";
-        import request from "${folder}/lib/api/api-request.js";
-        Object.assign(Dispatcher.prototype, { request });
-      `,
-    },
-  };
-}
 
 /**
  * yargs measures its help with two versions of string-width, which build tables of Unicode as they load (50 ms). Our
@@ -132,5 +91,5 @@ export const bundling = {
   platform: /** @type {const} */ ("node"),
   resolve: { conditionNames: ["@smcp/source", "node", "import", "default"] },
   treeshake: { moduleSideEffects: [{ test: /\/packages\/[a-z]+\/src\/(?!bin)/, sideEffects: false }] },
-  plugins: [builtins(), onlyUsedUndici(), asciiWidth()],
+  plugins: [builtins(), asciiWidth()],
 };

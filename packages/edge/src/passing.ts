@@ -1,7 +1,7 @@
 /** Which headers pass through smcp, on the laptop as at the server: lists of what may, never of what may not. */
 import type { HeaderMap } from "@smcp/core";
 
-import type { UpstreamHeaders } from "./relay.ts";
+import type { UpstreamHeaders } from "./upstream/response-head.ts";
 
 const REQUEST = [
   "accept",

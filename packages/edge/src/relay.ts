@@ -2,24 +2,13 @@
  * Relays one request to an upstream and its answer back: bytes as they are, headers as the plan says, back-pressure both
  * ways, cancellation when the caller leaves. It never answers by itself: what went wrong is handed to the plan.
  */
-import type { Dispatcher, Pool } from "undici";
-
 import { describeError, type Bytes, type Duration, type SseFilter } from "@smcp/core";
 
 import type { Deadline, Deadlines } from "./deadlines.ts";
 import type { Reply } from "./reply.ts";
-
-export interface RelayRequest {
-  readonly method: "GET" | "POST" | "DELETE";
-  /** With its query. */
-  readonly path: string;
-  /** Flat list of names and values. */
-  readonly headers: string[];
-  readonly body: Uint8Array | null;
-}
-
-/** Response headers by lower-case name, values in latin1. */
-export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
+import type { Connection, Receiver } from "./upstream/connection.ts";
+import type { UpstreamPool, RelayRequest } from "./upstream/pool.ts";
+import type { UpstreamHeaders } from "./upstream/response-head.ts";
 
 /** Why nothing of the upstream's answer was sent. */
 export interface RelayFailure {
@@ -50,29 +39,19 @@ export interface RelayPlan {
 }
 
 /** Sends the request; everything after that arrives at `reply` or at the plan. */
-export function relay(pool: Pool, request: RelayRequest, reply: Reply, plan: RelayPlan): void {
-  const handler = new RelayHandler(reply, plan);
-  try {
-    pool.dispatch(
-      { method: request.method, path: request.path, headers: request.headers, body: request.body },
-      handler,
-    );
-  } catch (error) {
-    handler.onResponseError(undefined, error as Error);
-  }
+export function relay(pool: UpstreamPool, request: RelayRequest, reply: Reply, plan: RelayPlan): void {
+  new RelayHandler(reply, plan).send(pool, request);
 }
-
-class Stopped extends Error {}
 
 /** How long the body of a stopped answer is waited for, where the plan wants to see it. */
 const PEEK_TIME: Duration = 1_000;
 
-class RelayHandler implements Dispatcher.DispatchHandler {
+class RelayHandler implements Receiver {
   readonly #reply: Reply;
   readonly #plan: RelayPlan;
   readonly #deadline: Deadline;
   #peekTimer: NodeJS.Timeout | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
+  #connection: Connection | undefined;
   #length = -1;
   #held: Buffer | undefined;
   #filter: SseFilter | undefined;
@@ -89,14 +68,16 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     });
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    // Before this moment a request cannot be aborted: one given up meanwhile is aborted here.
-    if (this.#isOver) controller.abort(new Stopped("given up"));
-    this.#controller = controller;
+  send(pool: UpstreamPool, request: RelayRequest): void {
+    try {
+      this.#connection = pool.send(request, this);
+    } catch (error) {
+      this.onFailed(error as Error);
+    }
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
-    if (status < 200 || this.#isOver) return;
+  onHead(status: number, headers: UpstreamHeaders): void {
+    if (this.#isOver) return;
     this.#deadline.leave();
     const out = this.#plan.head(status, headers);
     if (typeof out === "string") {
@@ -110,7 +91,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     this.#reply.start(status, out, this.#length < 0);
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     if (this.#isOver) return;
     if (this.#peeked) {
       this.#peek(chunk);
@@ -122,11 +103,11 @@ class RelayHandler implements Dispatcher.DispatchHandler {
       return;
     }
     if (this.#filter ? this.#sift(this.#filter, chunk) : this.#reply.write(chunk)) return;
-    controller.pause();
-    this.#reply.onceDrained(() => controller.resume());
+    this.#connection?.pause(this);
+    this.#reply.onceDrained(() => this.#connection?.resume(this));
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     if (this.#isOver) return;
     if (this.#peeked) {
       this.#giveUp(this.#stopped);
@@ -137,8 +118,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     this.#reply.end(this.#held);
   }
 
-  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
-    if (error instanceof Stopped) return;
+  onFailed(error: Error): void {
     this.#giveUp(this.#peeked ? this.#stopped : { kind: "unreachable", reason: describeError(error) });
   }
 
@@ -176,7 +156,7 @@ class RelayHandler implements Dispatcher.DispatchHandler {
     this.#isOver = true;
     this.#deadline.leave();
     clearTimeout(this.#peekTimer);
-    this.#controller?.abort(new Stopped("given up"));
+    this.#connection?.abort(this);
     if (this.#reply.isStarted) this.#reply.abort();
     else if (failure) this.#plan.failed(failure);
   }

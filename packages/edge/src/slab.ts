@@ -1,29 +1,55 @@
 /**
  * Memory for pieces that live for one write: cut from large blocks in turn, because a block for each keeps the garbage
- * collector busier than the copying.
+ * collector busier than the copying. A piece is never written again: it stays as it is for as long as it is referenced.
  */
-const BLOCK = 256 * 1_024;
+import type { Bytes } from "@smcp/core";
+
+const BLOCK: Bytes = 256 * 1_024;
 
 export class Slab {
-  #block = Buffer.allocUnsafeSlow(BLOCK);
+  readonly #size: Bytes;
+  #block: Buffer;
+  #start = 0;
   #used = 0;
 
+  /** @param size of one block; a piece is never larger */
+  constructor(size: Bytes = BLOCK) {
+    this.#size = size;
+    this.#block = Buffer.allocUnsafeSlow(size);
+  }
+
+  /** Begins a piece of at most `most` bytes. */
+  begin(most: Bytes): void {
+    if (this.#used + most > this.#size) {
+      this.#block = Buffer.allocUnsafeSlow(Math.max(this.#size, most));
+      this.#used = 0;
+    }
+    this.#start = this.#used;
+  }
+
+  /** Adds bytes to the piece that was begun. */
+  add(from: Buffer, start: number, end: number): void {
+    from.copy(this.#block, this.#used, start, end);
+    this.#used += end - start;
+  }
+
+  /** Ends the piece. */
+  cut(): Buffer {
+    return this.#block.subarray(this.#start, this.#used);
+  }
+
   /**
-   * Copies parts into one piece. A piece is never written again: it stays as it is for as long as it is referenced.
+   * Copies parts into one piece.
    *
    * @param total sum of the parts' lengths
    */
-  join(parts: readonly Uint8Array[], total: number): Buffer {
-    if (total > BLOCK / 4) return Buffer.concat(parts, total);
-    if (this.#used + total > BLOCK) {
-      this.#block = Buffer.allocUnsafeSlow(BLOCK);
-      this.#used = 0;
-    }
-    const start = this.#used;
+  join(parts: readonly Uint8Array[], total: Bytes): Buffer {
+    if (total > this.#size / 4) return Buffer.concat(parts, total);
+    this.begin(total);
     for (const part of parts) {
       this.#block.set(part, this.#used);
       this.#used += part.length;
     }
-    return this.#block.subarray(start, this.#used);
+    return this.cut();
   }
 }

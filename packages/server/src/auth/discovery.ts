@@ -3,7 +3,7 @@ import type { JSONWebKeySet, JWK } from "jose";
 
 import type { Issuer } from "@smcp/config";
 import { isLoopbackName } from "@smcp/core";
-import { openPool, type Trust } from "@smcp/edge";
+import { fetchDocument, type Trust } from "@smcp/edge";
 
 const LIMIT = 256 * 1_024;
 const TIMEOUT = 10_000;
@@ -55,34 +55,15 @@ class UnexpectedStatus extends Error {}
 async function fetchJson(address: string, { trust, signal }: Asking): Promise<unknown> {
   const url = new URL(address);
   if (url.protocol !== "https:" && !isLoopbackName(url.hostname)) throw new Error(`${address} is not https`);
-  // One connection for one document: minutes pass until the next.
-  const pool = openPool(url.origin, TIMEOUT, trust);
-  try {
-    const { statusCode, body } = await pool.request({
-      method: "GET",
-      path: url.pathname + url.search,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]),
-      headers: { accept: "application/json", "accept-encoding": "identity" },
-    });
-    if (statusCode !== 200) {
-      await body.dump();
-      throw new UnexpectedStatus(`${address} answered ${statusCode}`);
-    }
-    return await readJson(address, body);
-  } finally {
-    await pool.destroy();
-  }
-}
-
-async function readJson(address: string, body: AsyncIterable<Buffer>): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > LIMIT) throw new Error(`${address} is larger than 256 KiB`);
-    chunks.push(chunk);
-  }
-  const value: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  const { status, body } = await fetchDocument(url, {
+    headers: { accept: "application/json" },
+    timeout: TIMEOUT,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]),
+    limit: LIMIT,
+    trust,
+  });
+  if (status !== 200) throw new UnexpectedStatus(`${address} answered ${status}`);
+  const value: unknown = JSON.parse(body.toString("utf8"));
   if (typeof value !== "object" || value === null) throw new Error(`${address} is not a JSON object`);
   return value;
 }

@@ -3,7 +3,7 @@ import type { HttpBackend } from "@smcp/config";
 import { formatDuration, refuse, type Log, type Refusal, type SseFilter } from "@smcp/core";
 import {
   Deadlines,
-  openPool,
+  UpstreamPool,
   openTrust,
   relay,
   type RelayFailure,
@@ -29,7 +29,7 @@ export function httpUpstream(backend: HttpBackend, log: Log): Upstream {
   const { id, timeout, tls, url } = backend;
   const named = `ca_file, client_cert_file and client_key_file of the backend "${id}"`;
   const trust = tls && openTrust({ ...tls, named }, log);
-  const pool = openPool(url.origin, Math.min(CONNECT_TIMEOUT, timeout), trust);
+  const pool = new UpstreamPool(url.origin, Math.min(CONNECT_TIMEOUT, timeout), trust);
   const deadlines = new Deadlines(timeout);
   const target = targetOf(backend);
   const part = { backend, deadlines, log };
@@ -45,7 +45,7 @@ export function httpUpstream(backend: HttpBackend, log: Log): Upstream {
       const events = endpoint && method === "GET" ? endpointFilter(new URL(url.origin + path), endpoint) : undefined;
       relay(pool, { method, path, headers, body }, reply, new Plan(part, reply, message?.id, events));
     },
-    close: () => pool.destroy(),
+    close: () => Promise.resolve(pool.destroy()),
   };
 }
 
