@@ -1,4 +1,4 @@
-// What makes a package of the bundle: a manifest without dependencies, as the bundle holds them, a README and the
+// What makes a package of the bundle: a manifest without dependencies, as the bundle holds them, an optional one, a README and the
 // licence. `pnpm --filter smcp pack` packs this folder (publishConfig.directory).
 import { chmod, copyFile, readFile, writeFile } from "node:fs/promises";
 
@@ -17,6 +17,9 @@ export async function writePackage(dist) {
     files: ["*.js", "THIRD-PARTY.txt"],
     type: "module",
     engines,
+    // Native, so it cannot be bundled; without it, sign-ins are kept in files that only their user can read.
+    peerDependencies: { "@napi-rs/keyring": "^2.1.2" },
+    peerDependenciesMeta: { "@napi-rs/keyring": { optional: true } },
   };
   await writeFile(`${dist}/package.json`, `${JSON.stringify(manifest, undefined, 2)}\n`);
   await writeFile(`${dist}/README.md`, README);
@@ -52,6 +55,9 @@ The client, beside the apps, which then use \`http://127.0.0.1:8081/mcp/memory\`
 \`\`\`sh
 smcp client --server-url http://127.0.0.1:8080
 \`\`\`
+
+Tokens of a sign-in are kept in files that only their user can read. With \`npm install --global @napi-rs/keyring\`
+beside it they are sealed by the operating system's keyring, too.
 
 \`smcp --help\` lists the commands, \`--help\` after any of them its flags. smcp-proxy's and SMCP Gateway's files work
 unchanged; their programs' names, \`smcp-proxy\` and \`smcp-gateway\`, are installed too.
