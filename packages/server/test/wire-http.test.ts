@@ -209,6 +209,7 @@ it("underscored twins, forwarded addresses and method overrides decide nothing a
     x_subject: "root",
     mcp_session_id: "forged",
     mcp_name: "x",
+    "mcp-session_id": "forged",
     x_github_token: "gh",
     forwarded: "for=6.6.6.6;host=evil;proto=https",
     "x-forwarded-for": "6.6.6.6",

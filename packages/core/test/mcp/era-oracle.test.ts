@@ -11,7 +11,7 @@ import { isRefusal } from "../../src/refusal.ts";
 
 const META = "io.modelcontextprotocol/";
 const revision = fc.constantFrom("2024-11-05", "2025-06-18", "2025-11-25", "2026-07-28", "2027-03-01", "DRAFT", "");
-const maybe = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(one, { nil: undefined });
+const maybe = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(one, { nil: undefined, freq: 2 });
 
 const envelope = fc.record(
   {
@@ -23,13 +23,20 @@ const envelope = fc.record(
   },
   { requiredKeys: [] },
 );
+const whole = fc.constantFrom({ [`${META}protocolVersion`]: "2026-07-28", [`${META}clientCapabilities`]: {} });
 const params = fc.record(
-  { _meta: envelope, name: fc.string({ unit: "grapheme", maxLength: 6 }), uri: fc.webUrl(), protocolVersion: revision },
+  {
+    _meta: fc.oneof({ weight: 2, arbitrary: whole }, envelope),
+    name: fc.string({ unit: "grapheme", maxLength: 6 }),
+    uri: fc.webUrl(),
+    protocolVersion: revision,
+  },
   { requiredKeys: [] },
 );
 const method = fc.constantFrom(
   "initialize",
   "server/discover",
+  "tools/call",
   "tools/call",
   "tools/list",
   "resources/read",

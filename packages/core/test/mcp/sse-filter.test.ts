@@ -101,16 +101,19 @@ describe("an event over the limit", () => {
     }
   });
 
-  it.each([`${large}event: x\n\n`, `event: x\n${large}\n`, `event: x\n${large}`, `event: x\n${":\n".repeat(64)}`])(
-    "of the type that is judged breaks the stream off, whenever the type comes: %#",
-    (stream) => {
-      for (const sizes of [[1], [64]]) {
-        const { text, broken } = filter(stream, "keep", sizes, 64);
-        expect(broken).toBe('an event "x" is too large');
-        expect(text).not.toContain("\n\n");
-      }
-    },
-  );
+  it.each([
+    `${large}event: x\n\n`,
+    `event: x\n${large}\n`,
+    `event: x\n${large}`,
+    `event: x\n${":\n".repeat(64)}`,
+    `${":\n".repeat(64)}event: x\ndata: a\n\n`,
+  ])("of the type that is judged breaks the stream off, whenever the type comes: %#", (stream) => {
+    for (const sizes of [[1], [64]]) {
+      const { text, broken } = filter(stream, "keep", sizes, 64);
+      expect(broken).toBe('an event "x" is too large');
+      expect(text).not.toContain("\n\n");
+    }
+  });
 });
 
 it("holds nothing back once a blank line was seen, and cuts no bytes of other events anew", () => {
