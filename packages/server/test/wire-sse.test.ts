@@ -202,6 +202,18 @@ async function house(): Promise<House> {
   return { at, alice, bob, backend, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
+it("a message of the modern era needs no headers there, and brings none along that nobody compared", async () => {
+  await using backend = await streaming(endpoint("/messages"));
+  await using at = await startTestServer({ server, backends: [httpBackend("old", `${backend.url}/sse`)] });
+  const place = at.url + (await endpointAt(`${at.url}/old`));
+  const headers = { "content-type": "application/json", "mcp-method": "ping", "mcp-name": "x", "mcp-param-a": "y" };
+  const body = CALL.replace("}}", ',"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}');
+  expect((await request(place, { method: "POST", headers, body })).statusCode).toBe(202);
+  const seen = backend.seen[1];
+  expect(seen?.body).toBe(body);
+  expect(Object.keys(seen?.headers ?? {}).filter((name) => name.startsWith("mcp-"))).toEqual([]);
+});
+
 describe("a message to an endpoint", () => {
   it("that was given to somebody else, for another backend, or by nobody is 404 and reaches nothing", async () => {
     await using one = await house();

@@ -36,7 +36,9 @@ export function httpUpstream(backend: HttpBackend, log: Log): Upstream {
   return {
     send(outbound, reply) {
       if (holdsOpen(outbound.method, outbound.message)) reply.isStanding = true;
-      const headers = requestHeaders(outbound.headers, backend.forwardHeaders, outbound.era === "modern");
+      // HTTP+SSE knows no headers that say what the body says, and nobody compared them.
+      const isCompared = outbound.era === "modern" && !backend.sse;
+      const headers = requestHeaders(outbound.headers, backend.forwardHeaders, isCompared);
       if (outbound.sessionId !== undefined) headers.push("mcp-session-id", outbound.sessionId);
       headers.push(...outbound.added);
       const { method, body, endpoint, message } = outbound;
