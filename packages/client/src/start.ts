@@ -118,7 +118,7 @@ async function listen(settings: ClientSettings, gateway: Gateway): Promise<Clien
   const close = async (): Promise<void> => {
     local?.close();
     await Promise.all(listeners.map((one) => one.close(settings.shutdownTimeout)));
-    await gateway.pool.destroy();
+    gateway.pool.destroy();
     resolve();
   };
   let closing: Promise<void> | undefined;

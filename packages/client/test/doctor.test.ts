@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startIssuer } from "@smcp/demo";
-import { certificateAuthority, httpBackend } from "@smcp/testing";
+import { certificateAuthority, recordingBackend } from "@smcp/testing";
 import { expect, onTestFinished, test } from "vitest";
 
 import { examine, startClient, type Finding } from "../src/index.ts";
@@ -103,11 +103,12 @@ test("nobody signed in, and an expired sign-in, are told with the command to sig
   ]);
 });
 
+async function clockOf(ahead: number): Promise<Finding | undefined> {
+  const { url } = await start(server(undefined, new Date(Date.now() + ahead)));
+  return named(await look(url, { authMode: "none" }), "clock");
+}
+
 test("a clock that is off is a warning from half a minute, a failure from five", async () => {
-  const clockOf = async (ahead: number): Promise<Finding | undefined> => {
-    const { url } = await start(server(undefined, new Date(Date.now() + ahead)));
-    return named(await look(url, { authMode: "none" }), "clock");
-  };
   expect(await clockOf(20_000)).toMatchObject({ result: "ok" });
   expect(await clockOf(-120_000)).toMatchObject({
     result: "warn",
@@ -161,7 +162,7 @@ test("a name that leads nowhere ends the look at that side", async () => {
 
 test("a certificate that nobody here believes, and the CA file that mends it", async () => {
   const authority = certificateAuthority();
-  await using backend = await httpBackend((_, response) => response.end("OK"), authority.issue("server"));
+  await using backend = await recordingBackend((_, response) => void response.end("OK"), authority.issue("server"));
   const folder = mkdtempSync(join(tmpdir(), "smcp-doctor-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const caFile = join(folder, "ca.pem");

@@ -1,5 +1,4 @@
 import { createSign, generateKeyPairSync, randomUUID, X509Certificate, type KeyObject } from "node:crypto";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +6,7 @@ import { join } from "node:path";
 import type { ClientSignIn } from "@smcp/config";
 import { Secret } from "@smcp/core";
 import { startIssuer, type Issuer } from "@smcp/demo";
+import { certificateAuthority } from "@smcp/testing";
 import { expect, onTestFinished, test } from "vitest";
 
 import { startClient, type Client } from "../src/index.ts";
@@ -169,28 +169,22 @@ const headerOf = (issuer: FakeIssuer): Record<string, unknown> => {
 };
 
 test("the assertion's header follows key and issuer: PS256 where RS256 is not taken, EdDSA's older name, a certificate's print", async () => {
-  const place = folder();
-  const key = join(place, "key.pem");
-  const cert = join(place, "cert.pem");
-  execFileSync(
-    "openssl",
-    ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=m"],
-    { stdio: "ignore" },
-  );
-  const both = join(place, "both.pem");
-  const certificate = execFileSync("cat", [cert], { encoding: "utf8" });
-  writeFileSync(both, execFileSync("cat", [key], { encoding: "utf8" }) + certificate);
-  const rsa = await startFake({ privateKeyFile: both });
-  rsa.issuer.metadata = { token_endpoint_auth_signing_alg_values_supported: ["PS256"] };
-  await post(rsa.client.url, "/v1/docs", CALL);
-  const print = Buffer.from(new X509Certificate(certificate).fingerprint256.replaceAll(":", ""), "hex");
-  expect(headerOf(rsa.issuer)).toEqual({ alg: "PS256", "x5t#S256": print.toString("base64url") });
-
-  writeFileSync(key, pem(KEYS.ed.privateKey));
-  const ed = await startFake({ privateKeyFile: key });
-  ed.issuer.metadata = { token_endpoint_auth_signing_alg_values_supported: ["EdDSA"] };
-  await post(ed.client.url, "/v1/docs", CALL);
-  expect(headerOf(ed.issuer)).toEqual({ alg: "EdDSA" });
+  const file = join(folder(), "key.pem");
+  const headerFor = async (text: string, algorithm: string): Promise<Record<string, unknown>> => {
+    writeFileSync(file, text);
+    const { client, issuer } = await startFake({ privateKeyFile: file });
+    issuer.metadata = { token_endpoint_auth_signing_alg_values_supported: [algorithm] };
+    await post(client.url, "/v1/docs", CALL);
+    return headerOf(issuer);
+  };
+  expect(await headerFor(pem(KEYS.rsa.privateKey), "PS256")).toEqual({ alg: "PS256" });
+  expect(await headerFor(pem(KEYS.ed.privateKey), "EdDSA")).toEqual({ alg: "EdDSA" });
+  const { cert, key } = certificateAuthority().issue("workload");
+  const print = new X509Certificate(cert).fingerprint256.replaceAll(":", "");
+  expect(await headerFor(key + cert, "ES256")).toEqual({
+    alg: "ES256",
+    "x5t#S256": Buffer.from(print, "hex").toString("base64url"),
+  });
 });
 
 const LOCKED = generateKeyPairSync("ec", {

@@ -1,5 +1,11 @@
 export { CLIENT_PREFIX, clientFlags } from "./client-flags.ts";
-export { type ClientSource, loadClientSettings, type LoadedClient } from "./client-load.ts";
+export {
+  type ClientProfile,
+  type ClientSource,
+  loadClientProfile,
+  loadClientSettings,
+  type LoadedClient,
+} from "./client-load.ts";
 export type { ClientSettings, ClientSignIn } from "./client-settings.ts";
 export { type Explained, explain, type Explanation } from "./explain.ts";
 export { type Environment, type Flag, type FlagValues, type Given, resolveFlags, variablesOf } from "./flags.ts";

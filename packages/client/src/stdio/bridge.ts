@@ -112,7 +112,7 @@ class Bridge {
     this.#standing.stop();
     this.#parts.signedOut?.stop();
     if (this.#session.isOpen) await this.#sayGoodbye();
-    await gateway.pool.destroy();
+    gateway.pool.destroy();
   }
 
   async #read(): Promise<void> {
