@@ -56,6 +56,7 @@ test("a session is its owner's: with it another caller finds nothing, and its ch
   const url = `${house.server.url}/old`;
   const [ann, bob] = await Promise.all([house.as("ann"), house.as("bob")]);
   const session = await opened(url, ann);
+  expect((await session.post(ping, ann)).status).toBe(200);
   const stolen = caller(url, session.session);
   for (const response of [await stolen.post(ping, bob), await stolen.get(bob)]) {
     expect(response.status).toBe(404);
@@ -68,6 +69,7 @@ test("a session is its owner's: with it another caller finds nothing, and its ch
   const answer = (await (await session.post({ ...ping, method: "seen" }, ann)).json()) as Answer;
   expect((answer.result["seen"] as string[]).map((line) => (JSON.parse(line) as typeof ping).method)).toEqual([
     "initialize",
+    "ping",
     "seen",
   ]);
 });
