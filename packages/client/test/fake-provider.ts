@@ -43,9 +43,9 @@ function part(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
-function idToken(provider: FakeProvider): string {
+function idToken(provider: FakeProvider, audience: string): string {
   const now = Math.floor(Date.now() / 1_000);
-  const claims = { iss: provider.url, aud: "x", sub: "alice", iat: now, exp: now + 600, nonce: provider.nonce };
+  const claims = { iss: provider.url, aud: audience, sub: "alice", iat: now, exp: now + 600, nonce: provider.nonce };
   return `${part({ alg: "RS256" })}.${part(claims)}.${Buffer.from("unchecked").toString("base64url")}`;
 }
 
@@ -136,7 +136,7 @@ function answerToken(
       refresh_token: `refresh-${provider.grants.length}`,
       token_type: "Bearer",
       expires_in: 600,
-      ...(isCode && { id_token: idToken(provider) }),
+      ...(isCode && { id_token: idToken(provider, form.get("client_id") ?? "") }),
     });
   };
   if (provider.isSlow) waiting.push(go);

@@ -361,6 +361,23 @@ test("a client that nobody names is registered as a native one, once, and signs 
   expect(issuer.requestsTo("/reg")).toBe(1);
 });
 
+test("a client that was registered is used again after a restart, on its port", async () => {
+  await using provider = await startFakeProvider();
+  provider.metadata = { registration_endpoint: `${provider.url}/register` };
+  const kept = { tokenStore: "file", stateFolder: stateFolder() } as const;
+  const first = await signIn(provider, provider.server, { ...kept, oidc: {} });
+  provider.judge = (token) => (token === "token-1" ? 'error="invalid_token"' : undefined);
+  provider.grant = (form, response) => {
+    if (form.get("grant_type") !== "refresh_token") return false;
+    say(response, 400, { error: "invalid_grant" });
+    return true;
+  };
+  const again = await signIn(provider, provider.server, { ...kept, oidc: {} });
+  expect(again.get("redirect_uri")).toBe(first.get("redirect_uri"));
+  const registrations = (): number => provider.seen.filter((one) => one.url === "/register").length;
+  expect(registrations()).toBe(1);
+});
+
 test("the registration says what it is for", async () => {
   await using provider = await startFakeProvider();
   provider.metadata = { registration_endpoint: `${provider.url}/register` };

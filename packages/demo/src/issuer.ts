@@ -38,7 +38,7 @@ export interface IssuerOptions {
 }
 
 /** The people's side of the provider. Consent is given without a page, always by the same person. */
-export interface PeopleOptions {
+interface PeopleOptions {
   /** The public client. Default `smcp-laptop`. */
   readonly clientId?: string;
   /** The person. Default `alice`. */

@@ -14,7 +14,7 @@ import { openFolder, readPrivate, replacePrivate } from "../store/private-file.t
 import type { ProfilePlace } from "../store/place.ts";
 
 /** What a person is shown. */
-export interface Shown {
+interface Shown {
   readonly url: string;
   readonly code?: string;
   /** Wall-clock milliseconds. */

@@ -6,6 +6,7 @@ import type { ClientSettings } from "@smcp/config";
 import { isLoopbackName, Secret } from "@smcp/core";
 import type { ClientMetadata, ServerMetadata } from "openid-client";
 
+import type { Pin } from "../store/pins.ts";
 import type { BoundedFetch } from "../tokens/bounded-fetch.ts";
 import { configureIssuer, ISSUER_TIMEOUT } from "../tokens/issuer-link.ts";
 import { IssuerUnusable } from "../tokens/issuer-metadata.ts";
@@ -14,7 +15,7 @@ import type { FlowClient } from "./flow.ts";
 import type { Plan } from "./plan.ts";
 
 /** A client that was registered dynamically, kept for the next sign-in. */
-export interface Registered {
+interface Registered {
   readonly issuer: string;
   readonly clientId: string;
   /** The redirect URI that it was registered with; `undefined` for a device. */
@@ -22,9 +23,33 @@ export interface Registered {
   readonly secret: Secret | undefined;
 }
 
-/** Remembers the last registered client. */
-export interface Registrations {
+/** Remembers the last registered client, beside the issuer's pin. */
+export class Registrations {
   last: Registered | undefined;
+  #isRead = false;
+
+  /** Takes what an earlier run left, once. */
+  recall(pin: Pin | undefined): void {
+    if (this.#isRead) return;
+    this.#isRead = true;
+    const { issuer, registeredClientId: clientId, registeredRedirectUri: redirectUri } = pin ?? {};
+    if (issuer !== undefined && clientId !== undefined)
+      this.last = { issuer, clientId, redirectUri, secret: undefined };
+  }
+
+  /** What is written down with the pin. One with a secret is registered anew instead: the pin is no place for secrets. */
+  pinAt(issuer: string): Pin {
+    const { last } = this;
+    if (last?.issuer !== issuer || last.secret) return { issuer };
+    const { clientId: registeredClientId, redirectUri: registeredRedirectUri } = last;
+    return { issuer, registeredClientId, ...(registeredRedirectUri !== undefined && { registeredRedirectUri }) };
+  }
+
+  /** The port that the client was registered with: many providers compare it, however RFC 8252 asks them not to. */
+  portAt(issuer: string): number | undefined {
+    const uri = this.last?.issuer === issuer ? this.last.redirectUri : undefined;
+    return uri === undefined ? undefined : Number(URL.parse(uri)?.port);
+  }
 }
 
 /**
@@ -69,7 +94,6 @@ async function registeredClient(
 ): Promise<Client> {
   const { issuer, metadata } = plan;
   const { last } = registrations;
-  // Providers compare the whole redirect URI, port and all, however RFC 8252 asks them not to.
   if (last?.issuer === issuer && last.redirectUri === redirectUri) return last;
   if (metadata.registration_endpoint === undefined) {
     const why = "knows no client that smcp could sign in as, and registers none";

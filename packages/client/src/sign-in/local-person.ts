@@ -5,7 +5,7 @@ import type { Person } from "./person.ts";
 import { promptLines, type Prompt } from "./words.ts";
 
 /** A terminal, or something that is none. */
-export interface Screen {
+interface Screen {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
   write(text: string): unknown;

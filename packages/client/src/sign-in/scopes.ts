@@ -26,11 +26,3 @@ export function chooseScopes({ challenged, given, listed, held, known }: ScopeWi
 
 /** RFC 6749: visible ASCII without quotes and backslash. */
 const SCOPE = /^[!#-[\]-~]{1,200}$/;
-
-/** The scopes in a challenge's `scope`. */
-export function scopesIn(text: string | undefined): string[] {
-  return (text ?? "")
-    .split(" ")
-    .filter((one) => SCOPE.test(one))
-    .slice(0, 64);
-}

@@ -33,7 +33,7 @@ import {
   type EndedAttempt,
 } from "./attempt.ts";
 import { startBrowserFlow } from "./browser.ts";
-import { clientAtIssuer, type Registrations } from "./client-at-issuer.ts";
+import { clientAtIssuer, Registrations } from "./client-at-issuer.ts";
 import { startDeviceFlow } from "./device.ts";
 import { pause, type Flow, type FlowEnd, type FlowParts, type FlowRequest } from "./flow.ts";
 import type { Person } from "./person.ts";
@@ -82,7 +82,7 @@ class Starter {
   readonly #parts: InteractiveParts;
   readonly #flowParts: FlowParts;
   readonly #attempts: Attempts;
-  readonly #registrations: Registrations = { last: undefined };
+  readonly #registrations = new Registrations();
   #pending: PendingSignIn | undefined;
   #starting: Promise<PendingSignIn | Refusal> | undefined;
   #failed: Failed | undefined;
@@ -143,6 +143,7 @@ class Starter {
   async #startFlow(why: SignInReason): Promise<Started | Refusal> {
     const { settings, place, store, fetch, log } = this.#parts;
     const [pin, session] = await Promise.all([readPin(place), store.read()]);
+    this.#registrations.recall(pin);
     const plan = await makePlan(settings, why, { pinned: pin?.issuer ?? this.#pinned, session }, { fetch, log });
     if (isRefusal(plan)) return plan;
     const kind = chooseFlow(settings, plan, this.#parts.person);
@@ -159,7 +160,7 @@ class Starter {
       const flow =
         kind === "device"
           ? await startDeviceFlow(request, this.#flowParts)
-          : await startBrowserFlow(request, this.#callbackPlace(), this.#flowParts);
+          : await startBrowserFlow(request, this.#callbackPlace(issuer), this.#flowParts);
       return { plan, flow };
     } catch (error) {
       if (error instanceof Failure) return refused(`${error.message}: ${error.hint}`);
@@ -168,13 +169,15 @@ class Starter {
     }
   }
 
-  #callbackPlace(): Parameters<typeof startBrowserFlow>[1] {
+  #callbackPlace(issuer: string): Parameters<typeof startBrowserFlow>[1] {
     const {
       redirectHost = "127.0.0.1",
       redirectPorts = [],
       allowsUnadvertisedPkce = false,
     } = this.#parts.settings.oidc;
-    return { host: redirectHost, ports: redirectPorts, allowsUnadvertisedPkce };
+    const before = this.#registrations.portAt(issuer);
+    const ports = redirectPorts.length === 0 && before !== undefined ? [before, 0] : redirectPorts;
+    return { host: redirectHost, ports, allowsUnadvertisedPkce };
   }
 
   /** Shows it to others, to the person, and keeps what comes of it. */
@@ -230,6 +233,7 @@ class Starter {
       return end.session;
     }
     const { refusal, how } = end;
+    if (how !== "stopped") await this.#forgetClient();
     const until = how === "refused" ? this.#now() + DECLINED_PAUSE : undefined;
     const unanswered = history.unanswered + (how === "stopped" ? 0 : 1);
     await claim.end({
@@ -242,14 +246,21 @@ class Starter {
     return refusal;
   }
 
+  /** A provider that forgot the client tells the person, not us: the next attempt registers another one. */
+  async #forgetClient(): Promise<void> {
+    const { last } = this.#registrations;
+    if (!last) return;
+    this.#registrations.last = undefined;
+    const pin = await readPin(this.#parts.place);
+    if (pin) await writePin(this.#parts.place, { issuer: pin.issuer });
+  }
+
   async #keep(session: Session, { issuer }: Plan): Promise<void> {
     const { place, store, log } = this.#parts;
     this.#pinned = issuer;
     try {
       await store.exclusively(() => store.write(session));
-      const { last } = this.#registrations;
-      const isRegistered = last?.issuer === issuer && last.secret === undefined;
-      await writePin(place, { issuer, ...(isRegistered && { registeredClientId: last.clientId }) });
+      await writePin(place, this.#registrations.pinAt(issuer));
     } catch (error) {
       log.warn({ reason: describeError(error) }, "the sign-in cannot be kept: it ends with this program");
     }

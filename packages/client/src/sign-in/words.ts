@@ -54,7 +54,7 @@ export function promptLines(prompt: Prompt): string[] {
 }
 
 /** The time of day here. */
-export function clockTime(at: number): string {
+function clockTime(at: number): string {
   const date = new Date(at);
   return [date.getHours(), date.getMinutes()].map((one) => String(one).padStart(2, "0")).join(":");
 }

@@ -12,6 +12,8 @@ export interface Pin {
   readonly issuer: string;
   /** The client that was registered dynamically at that issuer, where one was. */
   readonly registeredClientId?: string;
+  /** The redirect URI that it was registered with; left out for a device. */
+  readonly registeredRedirectUri?: string;
 }
 
 /** The pin, `undefined` where there is none that can be used, or nothing is kept on disk. Never rejects. */
@@ -20,9 +22,13 @@ export async function readPin(place: ProfilePlace): Promise<Pin | undefined> {
   const text = await readPrivate(pinFile(place)).catch(() => undefined);
   const found = text === undefined ? undefined : parseObject(text);
   if (!found) return undefined;
-  const { issuer, registeredClientId } = found;
+  const { issuer, registeredClientId, registeredRedirectUri } = found;
   if (typeof issuer !== "string" || !URL.canParse(issuer)) return undefined;
-  return { issuer, ...(typeof registeredClientId === "string" && { registeredClientId }) };
+  return {
+    issuer,
+    ...(typeof registeredClientId === "string" && { registeredClientId }),
+    ...(typeof registeredRedirectUri === "string" && { registeredRedirectUri }),
+  };
 }
 
 /** Writes the pin; ends with false where it cannot be kept. Never rejects. */
