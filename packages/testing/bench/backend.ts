@@ -1,6 +1,7 @@
 /**
  * The fastest MCP backend that plain Node.js allows: HTTP by hand on sockets, so that it is never the limit. The tool's name
- * says what comes back: `blob` 1 MiB, `burst` 100 events in one packet, anything else a small answer.
+ * says what comes back: `blob` 1 MiB, `burst` 100 events in one packet, anything else a small answer. A GET opens a stream on
+ * which nothing happens.
  */
 import { createServer, type Socket } from "node:net";
 
@@ -37,7 +38,8 @@ function serveOne(socket: Socket, bytes: Buffer): number {
   if (bytes.length < total) return 0;
   const body = bytes.toString("utf8", end + 4, total);
   const id = /"id":(\d+)/.exec(body)?.[1] ?? "0";
-  if (body.includes('"burst"')) sendBurst(socket, id);
+  if (head.startsWith("get ")) socket.write("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
+  else if (body.includes('"burst"')) sendBurst(socket, id);
   else if (body.includes('"blob"')) sendBlob(socket, id);
   else send(socket, `{"jsonrpc":"2.0","id":${id},"result":{"content":[{"type":"text","text":"${"y".repeat(120)}"}]}}`);
   return total;

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { signingIssuer } from "../src/issuer.ts";
+import { costOfStreams } from "./idle.ts";
 import type { Job } from "./load.ts";
 import { here, memoryOf, runJob, startCommand, startOnce, startScript, stopAll } from "./process.ts";
 
@@ -43,6 +44,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "3" },
     profile: { type: "string" },
     source: { type: "boolean", default: false },
+    streams: { type: "string", default: "5000" },
   },
 });
 // With --profile FOLDER, server and client leave a CPU profile there.
@@ -57,7 +59,9 @@ try {
   if (!values.source) build();
   if (!values.only) await showStarts();
   const works = await prepare();
-  for (const work of works) if (!values.only || values.only.split(",").includes(work.name)) await compare(work);
+  const isWanted = (name: string): boolean => !values.only || values.only.split(",").includes(name);
+  for (const work of works) if (isWanted(work.name)) await compare(work);
+  if (isWanted("idle")) await showIdle(works[0]?.contestants ?? []);
 } finally {
   await stopAll();
   await rm(scratch, { recursive: true, force: true });
@@ -217,6 +221,20 @@ async function compare({ title, tool, connections, contestants, base }: Work): P
   print("");
 }
 
+/** Memory of streams that stay open: the legacy era's GET. */
+async function showIdle(contestants: readonly Contestant[]): Promise<void> {
+  const count = Number(values.streams);
+  print(`${count} idle streams\n${columns("", "KiB a stream")}`);
+  // A laptop has not that many connections.
+  for (const held of contestants.filter(({ pids }) => pids.length === 1)) {
+    // A process that was never busy would grow for other reasons while streams are opened.
+    await runJob({ ...held, tool: "echo", connections: 16, warmMs: 1_000, runMs: 1_000 }, []);
+    const headers = { ...held.headers, accept: "text/event-stream" };
+    print(columns(held.name, (await costOfStreams({ ...held, headers }, count)).toFixed(1)));
+  }
+  print("");
+}
+
 type Run = Awaited<ReturnType<typeof runJob>>;
 
 /** The middle of each figure over the rounds; errors are added up. */
@@ -254,7 +272,8 @@ async function session(
 
 function serverFile(port: number, backendPort: number, issuer: string): string {
   return JSON.stringify({
-    server: { host: "127.0.0.1", port, session_key: "0123456789abcdef0123456789abcdef" },
+    // A caller holds a quarter of them.
+    server: { host: "127.0.0.1", port, session_key: "0123456789abcdef0123456789abcdef", max_streams: 40_000 },
     auth: { mode: "oidc" },
     oidc: { issuers: [issuer], audience: "api" },
     mcp: {

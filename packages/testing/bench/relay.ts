@@ -62,7 +62,8 @@ const server = createServer({ noDelay: true }, (request, response) => {
       if (!DROPPED.has(name.toLowerCase())) headers.push(name, request.rawHeaders[i + 1] as string);
     }
     const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-    pool.dispatch({ path: "/mcp", method: "POST", headers, body }, new Handler(response));
+    const method = request.method as "GET" | "POST";
+    pool.dispatch({ path: "/mcp", method, headers, body: method === "GET" ? null : body }, new Handler(response));
   });
 });
 server.listen(Number(process.env["PORT"] ?? 0), "127.0.0.1", () => {
