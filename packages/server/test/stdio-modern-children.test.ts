@@ -134,6 +134,27 @@ test("an answer of many megabytes passes", async () => {
   expect((result["text"] as string).length).toBe(9 << 20);
 });
 
+test("an answer that is too long ends a caller's own child, and is only dropped where others share it", async () => {
+  const tuning = { maxLine: 1 << 20 };
+  await using own = await open({ tuning });
+  const ann = modernCaller(own.url, "ann");
+  expect(await refusal(await ann.send(1, "big", { size: 1 << 20 }))).toEqual(failed(1));
+  await using shared = await open({ tuning, isolation: "shared", stdioTimeout: 1_000 });
+  const bob = modernCaller(shared.url, "bob");
+  const held = bob.send(1, "subscriptions/listen", { notifications: { toolsListChanged: true } });
+  expect((await held).status).toBe(200);
+  expect((await refusal(await modernCaller(shared.url, "eve").send(2, "big", { size: 1 << 20 })))[0]).toBe(504);
+  const stream = events(await held);
+  await next(stream);
+  const changed =
+    '{"method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":$ID}}}';
+  await bob.ask(3, "say-of", { name: "listen", lines: [changed] });
+  expect(await next(stream)).toContain("list_changed");
+  expect(shared.log.filter(({ level }) => level === "warn").map(({ message }) => message)).toEqual([
+    "dropped a line of a child's output that is too long",
+  ]);
+});
+
 test("a caller that does not read is broken off, and holds up nobody who shares its child", async () => {
   await using bridge = await open({ isolation: "shared", stdioTimeout: 60_000 });
   const other = modernCaller(bridge.url, "other");

@@ -91,7 +91,10 @@ export class ModernChild {
     this.#noise = new Noise(log, fields);
     this.#tools = new ToolHeaders(tuning, (method, params) => this.#ask(method, params));
     this.#idle = new Deadline(tuning.clock, backend.idleTtl, () => this.#onIdle());
+    // One caller's huge answer is not to end what the others are about.
+    const onLost = (): void => log.warn(fields, "dropped a line of a child's output that is too long");
     this.#pipe = new ChildPipe(child, tuning, {
+      ...(backend.isolation === "shared" && { onLost }),
       onLine: (line) => this.#onLine(line),
       onEnd: (reason) => this.#end({ reason, byItself: true }),
     });

@@ -9,6 +9,8 @@ const LAST_WORDS: Duration = 1_000;
 
 export interface PipeEvents {
   onLine(line: Uint8Array): void;
+  /** A line was too long and is lost. Left out: the child is of no use any more. */
+  onLost?(): void;
   /** Called once, when nothing more will come; `reason` is for the log. */
   onEnd(reason: string): void;
 }
@@ -29,7 +31,9 @@ export class ChildPipe {
       if (!this.#isOver) events.onLine(line);
     });
     child.stdout.on("data", (chunk: Buffer) => {
-      if (!splitter.push(chunk)) this.#end(`a line of its output is longer than ${formatBytes(tuning.maxLine)}`);
+      if (splitter.push(chunk)) return;
+      if (events.onLost) events.onLost();
+      else this.#end(`a line of its output is longer than ${formatBytes(tuning.maxLine)}`);
     });
     void this.#awaitEnd();
   }
