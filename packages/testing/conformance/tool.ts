@@ -29,7 +29,7 @@ export const SUITES = {
 } as const satisfies Record<string, Suite>;
 
 /** What became of one check. What a scenario only mentions (INFO) is left out. */
-export interface Check {
+interface Check {
   readonly scenario: string;
   readonly id: string;
   /** Tells checks of one id apart. */
@@ -48,6 +48,11 @@ export interface Found {
 /** `scenario/id/name: STATUS` of every check, sorted: two runs are alike if these are. */
 export function linesOf({ checks }: Found): string[] {
   return checks.map(({ scenario, id, name, status }) => `${scenario}/${id}/${name}: ${status}`).toSorted();
+}
+
+/** How many checks passed. */
+export function passedOf({ checks }: Found): number {
+  return checks.filter(({ status }) => status === "SUCCESS").length;
 }
 
 /** Scenarios in which a check failed. */

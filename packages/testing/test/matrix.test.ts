@@ -1,0 +1,114 @@
+/**
+ * Which app works with which server through the pair. Each cell is visited twice, without smcp and through it, and both
+ * visits must come to the same. The table is conformance/cells.ts.
+ */
+import { readFileSync } from "node:fs";
+
+import type { Backend } from "@smcp/config";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { COMMANDS, PROGRAMS, VISITS, type ServerId } from "../conformance/cells.ts";
+import { compatibilityPage } from "../conformance/page.ts";
+import { visit, type AppName, type Outcome, type Place } from "../fixtures/apps.ts";
+import { everythingOverHttp } from "../fixtures/over-http.ts";
+import { everythingOverSse } from "../fixtures/over-sse.ts";
+import { startPair, type Pair } from "../fixtures/pair.ts";
+import { inspect, visitByRemote, type InspectorMode } from "../fixtures/programs.ts";
+import { everythingOnStdio, onStdio } from "../fixtures/stdio-command.ts";
+import { httpBackend } from "../src/index.ts";
+
+const LIMIT = 60_000;
+
+const stack = new AsyncDisposableStack();
+/** Where each server is without smcp. */
+const places = new Map<string, Place>();
+let pair: Pair;
+
+beforeAll(async () => {
+  const more = { timeout: 30_000 };
+  const sse = stack.use(await everythingOverSse());
+  places.set("sse", { transport: "sse", url: sse.url });
+  const backends: Backend[] = [httpBackend("sse", sse.url, more)];
+  for (const eras of ["legacy", "modern", "dual"] as const) {
+    const { url } = stack.use(await everythingOverHttp(eras));
+    places.set(`http-${eras}`, { transport: "http", url });
+    places.set(`stdio-${eras}`, { transport: "stdio", command: onStdio(eras) });
+    backends.push(httpBackend(`http-${eras}`, url, more), everythingOnStdio(`stdio-${eras}`, eras, more));
+  }
+  pair = stack.use(await startPair(backends));
+}, LIMIT);
+
+afterAll(() => stack.disposeAsync());
+
+/** Visits without smcp, each made once: two tables compare with them. */
+const visited = new Map<string, Promise<Outcome>>();
+const without = (id: ServerId, app: AppName): Promise<Outcome> => {
+  const key = `${id} ${app}`;
+  const place = places.get(id);
+  if (!place) throw new TypeError(`there is no server "${id}"`);
+  const outcome = visited.get(key) ?? visit(app, place);
+  visited.set(key, outcome);
+  return outcome;
+};
+
+/** A cell of the table, of what a visit came to. A visit that saw less than everything is told whole. */
+const cellOf = (outcome: Outcome): string => {
+  if ("error" in outcome) return String(outcome.code);
+  const { progress = [0, 50, 100], announced = true } = outcome.seen;
+  const isWhole = announced === true && JSON.stringify(progress) === "[0,50,100]";
+  return isWhole ? outcome.version : JSON.stringify(outcome);
+};
+
+const cells = <App extends string>(table: Partial<Record<ServerId, Readonly<Record<App, string>>>>) =>
+  Object.entries(table).flatMap(([id, row]) =>
+    Object.entries(row as Record<App, string>).map(
+      ([app, cell]) => [id as ServerId, app as App, cell as string] as const,
+    ),
+  );
+
+test.each(cells(VISITS))(
+  "the server %s and the SDK's client %s come to: %s",
+  { timeout: LIMIT },
+  async (id, app, cell) => {
+    const transport = id === "sse" ? "sse" : "http";
+    const here = await without(id, app);
+    expect(cellOf(here)).toBe(cell);
+    expect(await visit(app, { transport, url: `${pair.url}/${id}` })).toEqual(here);
+  },
+);
+
+describe("an app that starts smcp client --stdio as its command", () => {
+  test.each(cells(COMMANDS))(
+    "at the server %s, as the SDK's client %s, comes to: %s",
+    { timeout: LIMIT },
+    async (id, app, cell) => {
+      const there = await visit(app, { transport: "stdio", ...pair.commandFor(`/${id}`) });
+      expect(cellOf(there)).toBe(cell);
+      // A command of the same eras is what it seems to be.
+      expect(there).toEqual(await without(id.replace("http", "stdio") as ServerId, app));
+    },
+  );
+});
+
+describe("a program", () => {
+  test.each(cells(PROGRAMS))("at the server %s, as %s, comes to: %s", { timeout: LIMIT }, async (id, name, cell) => {
+    const place = places.get(id) as Extract<Place, { readonly url: string }>;
+    const run = (url: string): Promise<Outcome> =>
+      name === "mcp-remote" ? visitByRemote(url) : inspect(name.replace("Inspector ", "") as InspectorMode, url);
+    const [here, there] = await Promise.all([run(place.url), run(`${pair.url}/${id}`)]);
+    expect(cellOf(here)).toBe(cell);
+    expect(there).toEqual(here);
+  });
+});
+
+test("an app that only speaks Streamable HTTP fails at a server of HTTP+SSE as it does without smcp", async () => {
+  const place = places.get("sse") as Extract<Place, { readonly url: string }>;
+  const here = await visit("1.x", { transport: "http", url: place.url });
+  expect(cellOf(here)).toBe("405");
+  expect(await visit("1.x", { transport: "http", url: `${pair.url}/sse` })).toEqual(here);
+});
+
+test("the page for people says what is tested", () => {
+  // `npm run generate` writes it.
+  expect(readFileSync(new URL("../compatibility.md", import.meta.url), "utf8")).toBe(compatibilityPage());
+});
