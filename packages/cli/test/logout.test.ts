@@ -146,6 +146,19 @@ test("a stored sign-in that cannot be read is deleted, too", async () => {
   expect(existsSync(file)).toBe(false);
 });
 
+test("what a keyring sealed is not opened by a library of the working directory, and deleted", async () => {
+  const file = store("http://127.0.0.1:1", "http://127.0.0.1:2");
+  const sealed = { v: 1, server: "http://127.0.0.1:1", profile: "default", sealed: "x".repeat(100) };
+  writeFileSync(file, JSON.stringify(sealed));
+  mkdirSync(join(folder.path, "node_modules/@napi-rs/keyring"), { recursive: true });
+  folder.write("node_modules/@napi-rs/keyring/package.json", '{ "name": "@napi-rs/keyring", "main": "index.js" }');
+  folder.write("node_modules/@napi-rs/keyring/index.js", 'require("node:fs").writeFileSync("executed", "x");');
+  const { code, stderr } = await folder.run(["logout"], env);
+  expect(code).toBe(0);
+  expect(stderr).toContain("the stored sign-in is not used");
+  expect([existsSync(file), existsSync(join(folder.path, "executed"))]).toEqual([false, false]);
+});
+
 test("nobody signed in is no error", async () => {
   const named = await folder.run(["logout", "--server-url=http://127.0.0.1:1", "--profile=work", "--output=json"], env);
   expect([named.code, named.stderr]).toEqual([0, ""]);

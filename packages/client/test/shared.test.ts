@@ -74,6 +74,17 @@ test("an issuer that is away for an hour: the token serves to its end, then a cl
   expect(new Set(b.issuer.refreshed)).toEqual(new Set(["refresh-0"]));
 });
 
+test("a token that is found with seconds to live serves them where nothing can renew it", async () => {
+  for (const changes of [{}, { refreshToken: undefined }]) {
+    const b = bench();
+    await b.store.write(b.issuer.session("0", changes));
+    b.issuer.outcomes.push(AWAY, AWAY);
+    b.clock.pass(9.9 * MINUTE);
+    expect([await get(b), await get(b)]).toEqual(["access-0", "access-0"]);
+    expect(b.issuer.begun).toEqual([]);
+  }
+});
+
 test("a slow issuer holds nobody up while the token lives, and 100 requests after a failure are no attempt", async () => {
   const b = await signedIn();
   const gate = Promise.withResolvers<void>();

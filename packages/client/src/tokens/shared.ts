@@ -98,11 +98,17 @@ class SharedTokens implements Tokens {
 
   async get(): Promise<Token> {
     const mine = this.#mine;
-    if (!mine) return this.#isAsked || this.#isTimeToLook() ? this.#renewed(false) : undefined;
+    if (!mine) return this.#isAsked || this.#isTimeToLook() ? this.#first() : undefined;
     const { held } = mine;
     if (this.#pending && held.token.reveal() === this.#refused) return this.#rules.pending(this.#pending);
     if (this.#isTimeToLook()) void this.#look();
     return this.#remaining(held) > held.thresholds.soft ? held.token : this.#late(mine);
+  }
+
+  /** Nothing is in hand: what the store has is looked for; the last seconds of a token count where it cannot be renewed. */
+  async #first(): Promise<Token> {
+    const found = await this.#renewed(false);
+    return isRefusal(found) && this.#isAlive ? this.#mine?.held.token : found;
   }
 
   /** A token that ends soon: it is renewed, and serves meanwhile, and where that fails. */
@@ -210,26 +216,38 @@ class SharedTokens implements Tokens {
     }
   }
 
-  /** Under the lock: what another process left is taken, else the issuer is asked. `undefined`: it takes a person. */
+  /** Under the lock. `undefined`: it takes a person. */
   async #refresh(store: SessionStore, isReplacement: boolean): Promise<Secret | Refusal | undefined> {
-    let session = (await store.read()) ?? (await this.#unreadable(store));
+    const session = (await store.read()) ?? (await this.#unreadable(store));
     if (!session) this.#mine = undefined;
-    for (let round = 0; session && round < 2; round++) {
-      if (this.#isNews(session)) return this.#adopt(session);
-      if (!this.#canRefresh(session)) return undefined;
-      const from = momentOf(this.#rules.clock);
-      const outcome = await this.#port.refresh(session);
-      this.#rules.attempted("refusal" in outcome ? outcome.refusal : undefined);
-      if (!("refusal" in outcome)) {
-        await store.write(outcome);
-        return this.#adopt(outcome, from, isReplacement);
-      }
-      if (outcome.error !== "invalid_grant") return this.#fail(outcome);
-      this.#spent = { text: session.refreshToken?.reveal() ?? "", isEarly: this.#isAlive };
-      // Somebody without our lock may have been faster.
-      session = await store.read();
+    const token = session && (await this.#exchange(store, session, isReplacement));
+    if (token !== "spent") return token;
+    // Somebody without our lock may have been faster.
+    const other = await store.read();
+    const second = other && (await this.#exchange(store, other, isReplacement));
+    return second === "spent" ? undefined : second;
+  }
+
+  /** What another process left is taken, else the issuer is asked. `spent`: it takes the refresh token no more. */
+  async #exchange(
+    store: SessionStore,
+    session: Session,
+    isReplacement: boolean,
+  ): Promise<Secret | Refusal | "spent" | undefined> {
+    if (this.#isNews(session)) return this.#adopt(session);
+    this.#mine ??= { session, held: this.#hold(session, momentAt(session.obtainedAt, this.#rules.clock), false) };
+    if (!this.#canRefresh(session)) return undefined;
+    const from = momentOf(this.#rules.clock);
+    const outcome = await this.#port.refresh(session);
+    this.#rules.attempted("refusal" in outcome ? outcome.refusal : undefined);
+    if (!("refusal" in outcome)) {
+      // On disk before anybody has the token: who loses it now loses the session.
+      await store.write(outcome);
+      return this.#adopt(outcome, from, isReplacement);
     }
-    return undefined;
+    if (outcome.error !== "invalid_grant") return this.#fail(outcome);
+    this.#spent = { text: session.refreshToken?.reveal() ?? "", isEarly: this.#isAlive };
+    return "spent";
   }
 
   /** A file that is there and cannot be read is not a sign-out: what is in memory goes on, and mends it. */
