@@ -56,6 +56,7 @@ export class LocalSessions {
   #open({ message, path, headers }: Sent): LocalSession {
     const session = new LocalSession(this.#gateway, { message, path, headers }, ({ id }) => this.#forget(id));
     this.#sessions.set(session.id, session);
+    this.#gateway.log.info({ path }, "nobody is signed in: an app is answered here until somebody is");
     this.#watch ??= {
       timer: setInterval(() => this.#sweep(), SWEEP).unref(),
       stop: this.#gateway.tokens.onSignedIn(() => this.#revive()),
