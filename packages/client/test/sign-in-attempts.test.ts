@@ -1,34 +1,26 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
 
 import { isRefusal, silentLog, type Clock } from "@smcp/core";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { Attempts, refusalIn } from "../src/sign-in/attempt.ts";
 import { placeOf } from "../src/store/place.ts";
+import { comeBack, quiet } from "./by-hand.ts";
 import { say } from "./fake-issuer.ts";
-import { startFakeProvider, type FakeProvider } from "./fake-provider.ts";
+import { startFakeProvider } from "./fake-provider.ts";
 import { errorIn, startInFront, startProtected } from "./protected.ts";
 import { settingsFor } from "./settings.ts";
-import { Visitor } from "./visitor.ts";
+import { scratchFolder } from "./state-folder.ts";
 
 const WAIT = { timeout: 20_000, interval: 50 };
 
-function stateFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "smcp-state-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 function shared(): { readonly tokenStore: "file"; readonly stateFolder: string } {
-  return { tokenStore: "file", stateFolder: stateFolder() };
+  return { tokenStore: "file", stateFolder: scratchFolder() };
 }
 
 test("four clients of a profile with many requests at once are one sign-in, one page, and all go on after it", async () => {
   const { url, issuer } = await startProtected();
-  const person = new Visitor();
-  person.visits = false;
+  const person = quiet();
   const kept = shared();
   const clients = await Promise.all(
     Array.from({ length: 4 }, () => startInFront(url, { ...kept, oidc: { flow: "browser" } }, person)),
@@ -70,8 +62,7 @@ test("after three attempts that nobody finished no browser is opened, what to do
   const claim = await attempts.claim();
   if (!("end" in claim)) throw new Error("the attempt is somebody else's");
   await claim.end({ unanswered: 3 });
-  const person = new Visitor();
-  person.visits = false;
+  const person = quiet();
   const { call } = await startInFront(provider.server, { ...kept, oidc: { clientId: "x" } }, person);
   expect(errorIn(await call()).code).toBe(40101);
   expect(person.opened).toEqual([]);
@@ -104,24 +95,13 @@ test("an attempt is one process's; it is taken from the dead, and from who does 
   expect(isRefusal(refusal) && refusal.facts).toEqual({ reason: "late" });
 });
 
-/** Finishes the sign-in that a client waits for. */
-async function finish(provider: FakeProvider, opened: string | undefined): Promise<URLSearchParams> {
-  const asked = new URL(opened ?? "").searchParams;
-  provider.nonce = asked.get("nonce") ?? undefined;
-  const back = new URL(asked.get("redirect_uri") ?? "");
-  back.search = new URLSearchParams({ code: "c", state: asked.get("state") ?? "", iss: provider.url }).toString();
-  expect((await fetch(back)).status).toBe(200);
-  return asked;
-}
-
 test("insufficient_scope is one step-up with the union of scopes; refused again, it is told and nobody is asked twice", async () => {
   await using provider = await startFakeProvider();
   provider.resource = { scopes_supported: ["docs:read"] };
-  const person = new Visitor();
-  person.visits = false;
+  const person = quiet();
   const { call } = await startInFront(provider.server, { oidc: { clientId: "x" } }, person);
   await call();
-  const first = await finish(provider, person.opened[0]);
+  const first = await comeBack(provider, person.opened[0]);
   expect(first.get("scope")).toBe("docs:read");
   await vi.waitFor(async () => expect(errorIn(await call())).toBeUndefined(), WAIT);
   const missing = 'error="insufficient_scope", scope="docs:write"';
@@ -134,7 +114,7 @@ test("insufficient_scope is one step-up with the union of scopes; refused again,
   const pending = errorIn(await call());
   expect(pending.code).toBe(40101);
   expect(person.opened).toHaveLength(2);
-  const second = await finish(provider, person.opened[1]);
+  const second = await comeBack(provider, person.opened[1]);
   expect(second.get("scope")?.split(" ").toSorted()).toEqual(["docs:read", "docs:write"]);
   await vi.waitFor(async () => expect(errorIn(await call()).code).toBe(40102), WAIT);
   for (let n = 0; n < 3; n++) expect(errorIn(await call()).code).toBe(40102);

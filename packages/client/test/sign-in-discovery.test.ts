@@ -1,23 +1,17 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { Secret } from "@smcp/core";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, test } from "vitest";
 
 import { parseIssuer } from "../src/tokens/issuer-metadata.ts";
 import { startBackend, type Backend } from "./backend.ts";
+import { quiet, signIn } from "./by-hand.ts";
 import { say } from "./fake-issuer.ts";
 import { startFakeProvider, type FakeProvider } from "./fake-provider.ts";
-import { errorIn, startInFront, startProtected } from "./protected.ts";
-import { Visitor } from "./visitor.ts";
-
-const WAIT = { timeout: 20_000, interval: 50 };
+import { errorIn, startInFront } from "./protected.ts";
+import { scratchFolder } from "./state-folder.ts";
 
 /** What an app is told at the first call, and that no page was opened and nothing was asked of the provider but metadata. */
 async function refusalOf(provider: FakeProvider, changes: Parameters<typeof startInFront>[1] = {}): Promise<string> {
-  const person = new Visitor();
-  person.visits = false;
+  const person = quiet();
   const { call } = await startInFront(provider.server, { oidc: { clientId: "x" }, ...changes }, person);
   const { code, message } = errorIn(await call());
   expect(code).toBe(40102);
@@ -122,12 +116,6 @@ test("a redirect of metadata is followed within its origin, never to another", a
   expect(errorIn(await other.call()).code).toBe(40101);
 });
 
-function quiet(): Visitor {
-  const person = new Visitor();
-  person.visits = false;
-  return person;
-}
-
 const ISSUERS: readonly (readonly [string, boolean, string | undefined])[] = [
   ["https://idp.example.com", false, undefined],
   ["https://idp.example.com/tenant/v2.0", false, undefined],
@@ -198,16 +186,10 @@ test("a secret without an issuer refuses to start, whatever the flow", async () 
   }
 });
 
-function stateFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "smcp-state-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 test("an issuer that the server names later instead of the first is refused, until --accept-issuer-change", async () => {
   await using provider = await startFakeProvider();
   await using second = await startFakeProvider();
-  const kept = { tokenStore: "file", stateFolder: stateFolder() } as const;
+  const kept = { tokenStore: "file", stateFolder: scratchFolder() } as const;
   await signIn(provider, provider.server, kept);
   // The session is over; the server has changed hands.
   provider.judge = () => 'error="invalid_token"';
@@ -230,25 +212,6 @@ test("an issuer that the server names later instead of the first is refused, unt
   expect(errorIn(await accepted.call()).code).toBe(40101);
   expect(accepted.person.opened[0]).toContain(`${second.url}/authorize`);
 });
-
-/** Signs in by hand at a fake provider. */
-async function signIn(
-  provider: FakeProvider,
-  server: string,
-  changes: Parameters<typeof startInFront>[1],
-): Promise<URLSearchParams> {
-  const person = quiet();
-  const { call, client } = await startInFront(server, { oidc: { clientId: "x" }, ...changes }, person);
-  expect(errorIn(await call()).code).toBe(40101);
-  const asked = new URL(person.opened[0] ?? "").searchParams;
-  provider.nonce = asked.get("nonce") ?? undefined;
-  const back = new URL(asked.get("redirect_uri") ?? "");
-  back.search = new URLSearchParams({ code: "c", state: asked.get("state") ?? "", iss: provider.url }).toString();
-  expect((await fetch(back)).status).toBe(200);
-  await vi.waitFor(async () => expect(errorIn(await call())).toBeUndefined(), WAIT);
-  await client.close();
-  return asked;
-}
 
 test("issuer metadata is looked for in the order of MCP, at each of its addresses", async () => {
   await using provider = await startFakeProvider();
@@ -300,118 +263,4 @@ test("a place that only the challenge names is asked", async () => {
   });
   const { call } = await startInFront(server.url, { oidc: { clientId: "x" } }, quiet());
   expect(errorIn(await call()).code).toBe(40101);
-});
-
-const SCOPES: readonly (readonly [string, string, Partial<FakeProvider>, Record<string, unknown>])[] = [
-  ["nothing said", "openid", {}, {}],
-  ["the metadata's", "docs:read", { resource: { scopes_supported: ["docs:read"] } }, {}],
-  ["a flag's", "mine", { resource: { scopes_supported: ["docs:read"] } }, { areScopesGiven: true, scopes: ["mine"] }],
-  ["the challenge's", "docs:write", { challenge: 'scope="docs:write"' }, {}],
-  [
-    "the challenge's and a flag's",
-    "docs:write mine",
-    { challenge: 'scope="docs:write"' },
-    { areScopesGiven: true, scopes: ["mine"] },
-  ],
-  [
-    "who it is and offline access where the issuer lists them",
-    "docs:read openid offline_access",
-    {
-      metadata: { scopes_supported: ["openid", "offline_access", "email"] },
-      resource: { scopes_supported: ["docs:read"] },
-    },
-    {},
-  ],
-];
-
-for (const [title, scope, at, oidc] of SCOPES) {
-  test(`scopes: ${title}`, async () => {
-    await using provider = await startFakeProvider();
-    Object.assign(provider, at);
-    const { call, person } = await startInFront(provider.server, { oidc: { clientId: "x", ...oidc } }, quiet());
-    await call();
-    expect(new URL(person.opened[0] ?? "").searchParams.get("scope")).toBe(scope);
-  });
-}
-
-const RESOURCES: readonly (readonly [Record<string, unknown>, string | null, string | null])[] = [
-  [{}, "SERVER", null],
-  [{ resource: "off" }, null, null],
-  [{ resource: "urn:r" }, "urn:r", null],
-  [{ audience: "api" }, null, "api"],
-];
-
-for (const [oidc, resource, audience] of RESOURCES) {
-  test(`resource and audience with ${JSON.stringify(oidc)} are the same in both requests`, async () => {
-    await using provider = await startFakeProvider();
-    const asked = await signIn(provider, provider.server, { oidc: { clientId: "x", ...oidc } });
-    const expected = resource === "SERVER" ? provider.server : resource;
-    expect([asked.get("resource"), asked.get("audience")]).toEqual([expected, audience]);
-    const [form] = provider.grants;
-    expect([form?.get("resource") ?? null, form?.get("audience") ?? null]).toEqual([expected, audience]);
-  });
-}
-
-test("a client that nobody names is registered as a native one, once, and signs in", async () => {
-  const { url, issuer } = await startProtected({ registers: true }, { flows: [] });
-  const { call, person } = await startInFront(url);
-  await call();
-  await vi.waitFor(async () => expect(errorIn(await call())).toBeUndefined(), WAIT);
-  expect(new URL(person.opened[0] ?? "").searchParams.get("client_id")).not.toBe("smcp-laptop");
-  expect(issuer.requestsTo("/reg")).toBe(1);
-});
-
-test("a client that was registered is used again after a restart, on its port", async () => {
-  await using provider = await startFakeProvider();
-  provider.metadata = { registration_endpoint: `${provider.url}/register` };
-  const kept = { tokenStore: "file", stateFolder: stateFolder() } as const;
-  const first = await signIn(provider, provider.server, { ...kept, oidc: {} });
-  provider.judge = (token) => (token === "token-1" ? 'error="invalid_token"' : undefined);
-  provider.grant = (form, response) => {
-    if (form.get("grant_type") !== "refresh_token") return false;
-    say(response, 400, { error: "invalid_grant" });
-    return true;
-  };
-  const again = await signIn(provider, provider.server, { ...kept, oidc: {} });
-  expect(again.get("redirect_uri")).toBe(first.get("redirect_uri"));
-  const registrations = (): number => provider.seen.filter((one) => one.url === "/register").length;
-  expect(registrations()).toBe(1);
-});
-
-test("the registration says what it is for", async () => {
-  await using provider = await startFakeProvider();
-  provider.metadata = { registration_endpoint: `${provider.url}/register` };
-  const { call, person } = await startInFront(provider.server, {}, quiet());
-  await call();
-  const asked = new URL(person.opened[0] ?? "").searchParams;
-  const sent = provider.seen.find((one) => one.url === "/register");
-  expect(JSON.parse(sent?.body ?? "")).toEqual({
-    client_name: "smcp client",
-    application_type: "native",
-    token_endpoint_auth_method: "none",
-    redirect_uris: [asked.get("redirect_uri")],
-    response_types: ["code"],
-    grant_types: ["authorization_code", "refresh_token"],
-    scope: "openid",
-  });
-  expect(asked.get("client_id")).toBe("registered");
-});
-
-test("no client at all is told, with both ways out", async () => {
-  await using provider = await startFakeProvider();
-  expect(await refusalOf(provider, { oidc: {} })).toBe(
-    `the identity provider ${provider.host} knows no client that smcp could sign in as, and registers none: give --oidc-client-id, or set client.client_id at the server`,
-  );
-});
-
-test("the server's client id is used; a flag's wins", async () => {
-  await using provider = await startFakeProvider();
-  provider.resource = { smcp: { client_id: "laptop", audience: "api" } };
-  const learnt = await startInFront(provider.server, {}, quiet());
-  await learnt.call();
-  const asked = new URL(learnt.person.opened[0] ?? "").searchParams;
-  expect([asked.get("client_id"), asked.get("audience")]).toEqual(["laptop", "api"]);
-  const given = await startInFront(provider.server, { oidc: { clientId: "mine" } }, quiet());
-  await given.call();
-  expect(new URL(given.person.opened[0] ?? "").searchParams.get("client_id")).toBe("mine");
 });

@@ -78,7 +78,8 @@ interface Client {
   readonly secret: Secret | undefined;
 }
 
-function namedClient({ oidc, serverUrl }: ClientSettings, { advice, metadata }: Plan): Client | undefined {
+/** The client that a flag or the server names, or whose document the server holds; `undefined`: none. */
+export function namedClient({ oidc, serverUrl }: ClientSettings, { advice, metadata }: Plan): Client | undefined {
   // A secret is there only with an issuer that a person named: the settings were judged at the start.
   if (oidc.clientId !== undefined) return { clientId: oidc.clientId, secret: oidc.clientSecret };
   if (advice.clientId !== undefined) return { clientId: advice.clientId, secret: undefined };

@@ -10,6 +10,7 @@ import { isRefusal, toWire, type Log, type Refusal } from "@smcp/core";
 import { METADATA_PATH, type Callers } from "../auth/callers.ts";
 import type { Arrival } from "../exchange/facts.ts";
 import type { Metrics } from "../record/metrics.ts";
+import { clientDocument, CLIENT_DOCUMENT_PATH } from "./client-document.ts";
 import { listModels } from "./models.ts";
 import { resourceMetadata } from "./metadata.ts";
 
@@ -44,6 +45,10 @@ function fixedRoutes(parts: FixedParts): Hono<Env> {
   }
   app.get(`${METADATA_PATH}/*`, (c) => metadataOf(c, parts));
   app.get(METADATA_PATH, (c) => metadataOf(c, parts));
+  app.get(CLIENT_DOCUMENT_PATH, (c) => {
+    const document = clientDocument(settings);
+    return document ? c.json(document, 200, { "cache-control": "max-age=300" }) : c.notFound();
+  });
   app.notFound((c) => c.text("no backend is configured for this path\n", 404));
   app.onError((error, c) => {
     const { requestId } = parts.arrivalOf(c.env.incoming).reply;

@@ -1,6 +1,8 @@
 /** RFC 9728: what a client must know to sign in for a resource. Pure. */
 import type { ServerSettings } from "@smcp/config";
 
+import { clientDocumentUrl } from "./client-document.ts";
+
 /**
  * The document of the resource at `path` (`""` or `"/"`: the origin itself); `undefined` where no issuer is configured or no
  * backend has that path.
@@ -8,10 +10,11 @@ import type { ServerSettings } from "@smcp/config";
  * @param origin scheme and host under which the caller sees us
  */
 export function resourceMetadata(
-  { auth, issuers, backends, client }: ServerSettings,
+  settings: ServerSettings,
   origin: string,
   path: string,
 ): Readonly<Record<string, unknown>> | undefined {
+  const { auth, issuers, backends, client } = settings;
   const resource = resourceAt(backends, path);
   if (auth.mode === "none" || issuers.length === 0 || !resource) return undefined;
   const audience = issuers[0]?.audiences[0];
@@ -20,7 +23,12 @@ export function resourceMetadata(
     authorization_servers: issuers.map(({ issuer }) => issuer),
     bearer_methods_supported: ["header"],
     resource_name: resource.name,
-    smcp: { client_id: client.clientId, flows: client.flows, audience },
+    smcp: {
+      client_id: client.clientId,
+      client_metadata: clientDocumentUrl(settings),
+      flows: client.flows,
+      audience,
+    },
   };
 }
 
