@@ -22,7 +22,7 @@ import { describe, expect, test } from "vitest";
 import type { KeyringEntry } from "../src/store/keyring.ts";
 import { openSessionStore } from "../src/store/open.ts";
 import { writePin } from "../src/store/pins.ts";
-import { sessionFile, type ProfilePlace } from "../src/store/place.ts";
+import { lockFile, sessionFile, type ProfilePlace } from "../src/store/place.ts";
 import { keepLog, type KeptLog } from "./log.ts";
 import { opened, placeIn, sampleSession, scratchFolder } from "./state-folder.ts";
 
@@ -116,11 +116,12 @@ test("what a writer that died left behind goes with the next write, and with the
   const place = placeIn(scratchFolder());
   const file = await written(place);
   const [old, young, other] = [`${file}.a.tmp`, `${file}.b.tmp`, `${dirname(file)}/other.tmp`];
-  for (const one of [old, young, other]) writeFileSync(one, "hunter2");
-  utimesSync(old, 0, 0);
+  const lock = `${lockFile(place)}.a.tmp`;
+  for (const one of [old, young, other, lock]) writeFileSync(one, "hunter2");
+  for (const one of [old, other, lock]) utimesSync(one, 0, 0);
   const store = await openSessionStore(place, silentLog, NO_KEYRING);
   await store.write(sampleSession());
-  expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
+  expect([old, lock, young].map((one) => existsSync(one))).toEqual([false, false, true]);
   await store.remove();
   expect([existsSync(young), existsSync(other)]).toEqual([false, true]);
 });

@@ -67,6 +67,7 @@ export class FileStore implements SessionStore {
       await replacePrivate(this.#file, await this.#render(session));
       this.#unwritten = undefined;
       await removeLeftovers(this.#file, LEFTOVER_AGE);
+      await removeLeftovers(lockFile(this.#place), LEFTOVER_AGE);
     } catch (error) {
       this.#unwritten = session;
       this.#tell("the sign-in cannot be kept on disk: it lasts until this program ends", error);
