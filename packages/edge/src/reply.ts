@@ -196,7 +196,13 @@ export class Reply {
 
   /** Tells a caller that waits for it to send its body. */
   invite(): void {
-    if (this.isAwaited) this.#outgoing.writeContinue();
+    if (!this.isAwaited) return;
+    const invite = (): void => {
+      if (!this.isStarted) this.#outgoing.writeContinue();
+    };
+    // In its turn: while earlier answers are written, Node puts it between the head and the body of this one.
+    if (this.#outgoing.socket) invite();
+    else this.#outgoing.once("socket", invite);
   }
 
   /** Called by the desk about once a second. */

@@ -1,0 +1,251 @@
+/** The request target: its four forms, and every spelling of a path that another reader could take for another path. */
+import { rows, type Family } from "../case.ts";
+import { get, head, HOST, PATH } from "../request.ts";
+
+const FORMS = [
+  "http://evil.example/docs/{id}",
+  "http://{host}/docs/{id}",
+  "https://{host}/docs/{id}",
+  "HTTP://{host}/docs/{id}",
+  "http://a:b@{host}/docs/{id}",
+  "http:/docs/{id}",
+  "http:docs/{id}",
+  "http:///docs/{id}",
+  "http://",
+  "ws://{host}/docs/{id}",
+  "file:///etc/passwd",
+  "javascript:alert(1)",
+  "unix:/docs/{id}",
+  "{host}",
+  "{host}/docs/{id}",
+  "localhost:80",
+  "*",
+  "docs/{id}",
+  "./docs/{id}",
+  "../docs/{id}",
+  "?docs",
+  "#docs",
+  "\\docs\\{id}",
+  "~/docs/{id}",
+  "%2fdocs/{id}",
+  "//{host}/docs/{id}",
+  "//docs/{id}",
+  "///docs/{id}",
+  "/\\{host}/docs/{id}",
+];
+
+const evil = (lines: readonly string[]): string => head("GET http://evil.example/docs/{id} HTTP/1.1", ...lines);
+
+export const targetForms: Family = {
+  title: "H5: a target that is not in origin form",
+  rows: [
+    ...rows(FORMS, (one) => [one, get(one), "400"]),
+    ["absolute, with the other host named", evil([HOST]), "400"],
+    ["absolute, with the same host named", evil(["Host: evil.example"]), "400"],
+    ["absolute, with no host named", evil(["Accept: */*"]), "400"],
+    ["absolute, old version", "GET http://{host}/docs/{id} HTTP/1.0\r\n\r\n", "400"],
+  ],
+};
+
+const DOTS = [
+  "..",
+  "%2e%2e",
+  "%2E%2E",
+  ".%2e",
+  "%2E.",
+  "..;",
+  "..;a=b",
+  "..%3b",
+  "..%3B",
+  "%2e%2e;",
+  "%252e%252e",
+  "%25%32%65%25%32%65",
+  "%c0%ae%c0%ae",
+  "%e0%80%ae%e0%80%ae",
+  "%f0%80%80%ae.",
+  "%u002e%u002e",
+  "%%32%65%%32%65",
+  "..%00",
+  "..%0a",
+  "..%0d%0a",
+  "..%09",
+  "..%7f",
+  ".",
+  "%2e",
+  ".;",
+  "%2E;x",
+  ".%3b",
+];
+const SLASHES = [
+  "/",
+  "%2f",
+  "%2F",
+  "\\",
+  "%5c",
+  "%5C",
+  "%252f",
+  "%255c",
+  "%25%32%66",
+  "%c0%af",
+  "%c1%9c",
+  "%e0%80%af",
+  "%u2215",
+  "//",
+  "/./",
+];
+
+/** One step up (or none) in every spelling, with every spelling of the slash behind it for the plainest of them. */
+const STEPS = [
+  ...DOTS.map((dots) => `${PATH}/${dots}/other/{id}z`),
+  ...SLASHES.flatMap((slash) => ["..", "%2e%2e", ".", "..;"].map((dots) => `${PATH}/${dots}${slash}other/{id}z`)),
+].filter((one, i, all) => all.indexOf(one) === i);
+
+export const traversal: Family = {
+  title: "H1, H4: a path that leads out of its backend",
+  rows: [
+    ...rows(STEPS, (one) => [one, get(one), "400"]),
+    ...rows(DOTS, (one) => [`${one} at the end`, get(`${PATH}/${one}`), "400"]),
+    ...rows(DOTS, (one) => [`${one} at the start`, get(`/${one}${PATH}`), "400"]),
+    ...rows(
+      SLASHES.filter((one) => one !== "/"),
+      (one) => [`${one} for a slash`, get(`/docs${one}{id}`), "400"],
+    ),
+    ["out by a way past the top", get(`${PATH}/../../../../../../etc/passwd`), "400"],
+    ["out and back", get("/docs/../docs/{id}"), "400"],
+    ["from nowhere in", get("/nowhere/../docs/{id}"), "400"],
+    ["a probe reached from a backend", get(`${PATH}/../../health`), "400"],
+    ["a probe reached through encoded dots", get("/docs/%2e%2e/%2e%2e/health"), "400"],
+    ["a backend reached from a probe", get("/health/../docs/{id}"), "400"],
+    ["a backend reached from the metrics", get("/metrics/%2e%2e/docs/{id}"), "400"],
+    ["dots that are part of a name", get(`${PATH}/..a/b../c..d/.e/...`), "200+"],
+    ["dots in the query", get(`${PATH}?/../..//%2e%2e/%00`), "200+"],
+  ],
+};
+
+const ENCODED = [
+  "%64ocs",
+  "%44ocs",
+  "doc%73",
+  "%2564ocs",
+  "%25%36%34ocs",
+  "%u0064ocs",
+  "%U0064ocs",
+  "\\x64ocs",
+  "&#100;ocs",
+  "%c1%a4ocs",
+  "%e0%81%a4ocs",
+];
+const BROKEN = [
+  "%",
+  "%6",
+  "%zz",
+  "%6g",
+  "%g6",
+  "% 41",
+  "%+1",
+  "%-1",
+  "%0x41",
+  "%{41}",
+  "%%",
+  "%%41",
+  "%a",
+  "%ff",
+  "%fe",
+  "%80",
+  "%bf",
+  "%c3",
+  "%c3%28",
+  "%e2%82",
+  "%e2%28%a1",
+  "%f0%9f%98",
+  "%f8%88%80%80%80",
+  "%ed%a0%80",
+  "%ed%bf%bf",
+  "%f4%90%80%80",
+  "%c0%80",
+  "%e0%80%80",
+  "%f0%80%80%80",
+  "%00",
+  "%01",
+  "%08",
+  "%09",
+  "%0a",
+  "%0d",
+  "%0d%0aX:%20y",
+  "%1b",
+  "%1f",
+  "%7f",
+  "%2e",
+  "%2d",
+  "%5f",
+  "%7e",
+  "%30",
+  "%41",
+  "%7a",
+  "%2f",
+  "%5c",
+  "%252f",
+  "%2500",
+  "%25ff",
+  "%25u0041",
+];
+
+export const encodings: Family = {
+  title: "H2: an encoding that hides what a path says",
+  rows: [
+    ...rows(ENCODED, (one) => [`${one} for docs`, get(`/${one}/{id}`), "400"]),
+    ...rows(BROKEN, (one) => [`${one} in a name`, get(`${PATH}/a${one}b`), "400"]),
+    ...rows(["%", "%6", "%ff", "%00", "%c3"], (one) => [`${one} at the end`, get(`${PATH}/${one}`), "400"]),
+    ["what must be encoded, encoded", get(`${PATH}/a%20b/%C3%A9/%e2%82%ac/%22%3C%3E/100%25`), "200+"],
+    ["a broken encoding in the query", get(`${PATH}?a=%zz&b=%ff`), "200+"],
+  ],
+};
+
+const CONTROLS = Array.from({ length: 32 }, (_, code) => String.fromCodePoint(code)).filter(
+  (one) => !"\r\n".includes(one),
+);
+const UNWISE = [...'"<>^`{|}#\\'.split(""), "\x7f"];
+const HIGH = ["\x80", "\xa0", "\xad", "\xe9", "\xff", "\xc3\xa9", "\xc0\xae\xc0\xae", "\xe2\x80\xae", "\xef\xbc\x8f"];
+const hex = (text: string): string => Buffer.from(text, "latin1").toString("hex");
+
+export const characters: Family = {
+  title: "H2, H3: a character that no path has",
+  rows: [
+    ...rows(CONTROLS, (one) => [`0x${hex(one)}`, get(`${PATH}/a${one}b`), "400"]),
+    ...rows(UNWISE, (one) => [`0x${hex(one)}`, get(`${PATH}/a${one}b`), "400"]),
+    ...rows(HIGH, (one) => [`0x${hex(one)}`, get(`${PATH}/a${one}b`), "400"]),
+    ...rows(["#", "\\", "\0", "\x7f", "\xe9"], (one) => [`0x${hex(one)} in the query`, get(`${PATH}?a${one}b`), "400"]),
+  ],
+};
+
+export const paths: Family = {
+  title: "H3: a path that is nearly one of a backend",
+  rows: [
+    ["two slashes in front", get(`/${PATH}`), "400"],
+    ["two slashes in between", get("/docs//{id}"), "400"],
+    ["two slashes at the end", get(`${PATH}//`), "400"],
+    ["slashes only", get("///////"), "400"],
+    ["a slash at the end", get(`${PATH}/`), "200+"],
+    ["a question mark at the end", get(`${PATH}?`), "200+"],
+    ["two question marks", get(`${PATH}??a`), "200+"],
+    ["a parameter at the end", get(`${PATH};a=b`), "200+"],
+    ["a longer name", get("/docsx/{id}"), "404", { client: "200+" }],
+    ["a longer name with a dot", get("/docs.json/{id}"), "404", { client: "200+" }],
+    ["a parameter behind the name", get("/docs;a=b/{id}"), "404", { client: "200+" }],
+    ["a shorter name", get("/doc/{id}"), "404", { client: "200+" }],
+    ["another case", get("/DOCS/{id}"), "404", { client: "200+" }],
+    ["another case of one letter", get("/docS/{id}"), "404", { client: "200+" }],
+    ["a fragment", get(`${PATH}#x`), "400"],
+    ["a fragment with a query", get(`${PATH}#x?y`), "400"],
+    ["a fragment in the query", get(`${PATH}?x#y`), "400"],
+    ["a space", get(`${PATH}/a b`), "400"],
+    ["a path of 8 KiB", get(`${PATH}/${"a".repeat(8_000)}`), "200+"],
+    ["a path of 20 KiB", get(`${PATH}/${"a".repeat(20_000)}`), "431"],
+    ["a query of 20 KiB", get(`${PATH}?${"a".repeat(20_000)}`), "431"],
+    ["4,000 segments", get(`${PATH}${"/a".repeat(4_000)}`), "200+"],
+    ["4,000 dots", get(`${PATH}/${"../".repeat(4_000)}`), "400"],
+    ["4,000 encoded letters", get(`${PATH}/${"%61".repeat(4_000)}`), "400"],
+    ["4,000 percent signs", get(`${PATH}/${"%".repeat(4_000)}`), "400"],
+    ["the metadata of another", get("/.well-known/../docs/{id}"), "400"],
+  ],
+};
