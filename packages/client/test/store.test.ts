@@ -19,7 +19,7 @@ import { dirname, join } from "node:path";
 import { Secret, silentLog } from "@smcp/core";
 import { describe, expect, test } from "vitest";
 
-import type { KeyringEntry } from "../src/store/keyring.ts";
+import { oneAtATime, type KeyringEntry } from "../src/store/keyring.ts";
 import { openSessionStore } from "../src/store/open.ts";
 import { writePin } from "../src/store/pins.ts";
 import { lockFile, sessionFile, type ProfilePlace } from "../src/store/place.ts";
@@ -328,6 +328,17 @@ describe("with a keyring", () => {
       hint: "install @napi-rs/keyring beside smcp and unlock the keyring, or use --token-store auto",
       exitCode: 1,
     });
+  });
+
+  test("a keyring that never answers costs its time once, and is not asked again while a call waits", async () => {
+    const limited = oneAtATime(20);
+    const stuck = Promise.withResolvers<string>();
+    await expect(limited(() => stuck.promise)).rejects.toThrow("the keyring did not answer in time");
+    await expect(limited(() => Promise.resolve("x"))).rejects.toThrow("the keyring still does not answer");
+    stuck.resolve("late");
+    await stuck.promise;
+    await new Promise(setImmediate);
+    expect(await limited(() => Promise.resolve("x"))).toBe("x");
   });
 
   test("a keyring that does not keep what it takes is none", async () => {

@@ -34,16 +34,30 @@ export async function openKeyring(): Promise<KeyringEntry> {
   const { AsyncEntry } = (await import(LIBRARY)) as Library;
   // The kernel's own store, which the library would take for want of a better one, is empty after a restart.
   const entry = new AsyncEntry(SERVICE, USER, { linux: { store: "secret-service" } });
+  const limited = oneAtATime();
   return {
     get: async () => (await limited((signal) => entry.getPassword(signal))) ?? undefined,
     set: (text) => limited((signal) => entry.setPassword(text, signal)),
   };
 }
 
-/** The library's signal stops only what has not begun. */
-function limited<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const signal = AbortSignal.timeout(LIMIT);
-  const late = Promise.withResolvers<never>();
-  signal.addEventListener("abort", () => late.reject(new Error("the keyring did not answer in time")), { once: true });
-  return Promise.race([call(signal), late.promise]);
+/**
+ * Bounds calls in time. The library's signal stops only what has not begun: a call that waits for a person holds a thread of
+ * the process, of which there are few, so there is never a second one beside it.
+ */
+export function oneAtATime(limit: Duration = LIMIT): <T>(call: (signal: AbortSignal) => Promise<T>) => Promise<T> {
+  let isBusy = false;
+  return async (call) => {
+    if (isBusy) throw new Error("the keyring still does not answer");
+    isBusy = true;
+    const signal = AbortSignal.timeout(limit);
+    const late = Promise.withResolvers<never>();
+    signal.addEventListener("abort", () => late.reject(new Error("the keyring did not answer in time")), {
+      once: true,
+    });
+    const called = call(signal).finally(() => {
+      isBusy = false;
+    });
+    return await Promise.race([called, late.promise]);
+  };
 }

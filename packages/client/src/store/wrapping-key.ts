@@ -16,6 +16,7 @@ export class WrappingKey {
   readonly #folder: string;
   readonly #open: () => Promise<KeyringEntry>;
   readonly #clock: Clock;
+  #entry: Promise<KeyringEntry> | undefined;
   #key: Uint8Array | undefined;
   #failed: { readonly error: unknown; readonly at: number } | undefined;
 
@@ -43,12 +44,14 @@ export class WrappingKey {
     if (this.#key) return this.#key;
     if (this.#failed && this.#clock.elapsed() - this.#failed.at < PAUSE) throw this.#failed.error;
     try {
-      const key = await call(await this.#open());
+      const key = await call(await (this.#entry ??= this.#open()));
       this.#key = key;
       this.#failed = undefined;
       return key;
     } catch (error) {
       this.#failed = { error, at: this.#clock.elapsed() };
+      // One that opened is kept: it knows whether a call still waits.
+      await this.#entry?.catch(() => (this.#entry = undefined));
       throw error;
     }
   }
