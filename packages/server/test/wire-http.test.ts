@@ -14,7 +14,7 @@ const MODERN = {
   body: '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}',
 };
 
-describe("bytes", () => {
+describe("J10, J12, J22: bytes", () => {
   it.each([
     [
       "numbers that no double holds",
@@ -117,7 +117,7 @@ describe.each([
   });
 });
 
-it("a backend's cookies, permissions, challenges and connection headers stay behind", async () => {
+it("H23: a backend's cookies, permissions, challenges and connection headers stay behind", async () => {
   await using backend = await recordingBackend((_, response) => {
     response
       .writeHead(200, {
@@ -160,7 +160,7 @@ it("a backend's cookies, permissions, challenges and connection headers stay beh
   expect([headers["connection"], headers["x-request-id"]]).not.toContain("the backend's");
 });
 
-it("names in Connection take no header away, and bring none upstream", async () => {
+it("H10: names in Connection take no header away, and bring none upstream", async () => {
   await using issuer = await signingIssuer();
   await using backend = await recordingBackend((_, response) => {
     response.writeHead(200, { ...JSON_TYPE, "mcp-session-id": "s" }).end("{}");
@@ -196,7 +196,7 @@ it("names in Connection take no header away, and bring none upstream", async () 
     expect(seen).not.toHaveProperty(name);
 });
 
-it("underscored twins, forwarded addresses and method overrides decide nothing and go nowhere", async () => {
+it("H11, H12, H13: underscored twins, forwarded addresses and method overrides decide nothing and go nowhere", async () => {
   await using issuer = await signingIssuer();
   await using backend = await recordingBackend();
   await using at = await startTestServer({
@@ -261,7 +261,7 @@ it("what a caller needs to go on with a broken stream reaches the backend, and a
   expect([got, backend.seen[0]?.headers["last-event-id"]]).toEqual(["id: 8\nretry: 10\ndata:\n\ndata: {", "7"]);
 });
 
-it("events pass as the backend framed them, and what stands in their data makes no event of its own", async () => {
+it("J24: events pass as the backend framed them, and what stands in their data makes no event of its own", async () => {
   const text =
     'event: a\\r\\nb\r\nid: 1\u2028event: x\r\ndata: {"t":"\\n\\nevent: endpoint\\ndata: /x"}\r\n\r\n: \rdata: \0\u0085\n\n';
   await using backend = await recordingBackend((_, response) => {

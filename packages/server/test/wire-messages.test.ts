@@ -31,7 +31,7 @@ function post(url: string, body: string, raw: Raw = []): Promise<Dispatcher.Resp
 
 const twice = (name: string): string => `the header "${name}" stands there more than once`;
 
-describe("headers that say something else than the body", () => {
+describe("J4: headers that say something else than the body", () => {
   const rows: [title: string, body: string, raw: Raw, message: string, code?: number][] = [
     ["another name", CALL, [...SAID, "Mcp-Name", "read"], "Mcp-Name and the body disagree"],
     ["no name", CALL, SAID, "Mcp-Name and the body disagree"],
@@ -209,7 +209,7 @@ describe("headers that say something else than the body", () => {
 });
 
 describe("a session", () => {
-  it("is its owner's on every method, whatever header names it, and others change nothing of it", async () => {
+  it("J16: is its owner's on every method, whatever header names it, and others change nothing of it", async () => {
     await using issuer = await signingIssuer();
     await using backend = await recordingBackend((_, response) => {
       response.writeHead(200, { ...JSON_TYPE, "mcp-session-id": "backend-7" }).end("{}");
@@ -281,7 +281,7 @@ describe("a session", () => {
   });
 });
 
-it("a cancellation and a progress token are passed in the caller's own session only", async () => {
+it("J23: a cancellation and a progress token are passed in the caller's own session only", async () => {
   await using issuer = await signingIssuer();
   await using backend = await recordingBackend(({ headers }, response) => {
     response.writeHead(202, { "mcp-session-id": `of-${String(headers["x-subject"])}` }).end();
@@ -309,7 +309,7 @@ it("a cancellation and a progress token are passed in the caller's own session o
   expect(backend.seen.slice(2).map(({ headers }) => headers["mcp-session-id"])).toEqual(Array(4).fill("of-bob"));
 });
 
-it("a thousand calls with the same id at once, of two callers, have each their own answer", async () => {
+it("J15: a thousand calls with the same id at once, of two callers, have each their own answer", async () => {
   const waiting: (() => void)[] = [];
   await using issuer = await signingIssuer();
   await using backend = await recordingBackend(({ body, headers }, response) => {
