@@ -33,6 +33,17 @@ export class Slab {
     this.#used += end - start;
   }
 
+  /** Adds text whose characters are bytes. */
+  addText(text: string): void {
+    this.#used += this.#block.write(text, this.#used, "latin1");
+  }
+
+  /** Adds a whole array of bytes. */
+  addAll(bytes: Uint8Array): void {
+    this.#block.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
   /** Ends the piece. */
   cut(): Buffer {
     return this.#block.subarray(this.#start, this.#used);
@@ -46,10 +57,7 @@ export class Slab {
   join(parts: readonly Uint8Array[], total: Bytes): Buffer {
     if (total > this.#size / 4) return Buffer.concat(parts, total);
     this.begin(total);
-    for (const part of parts) {
-      this.#block.set(part, this.#used);
-      this.#used += part.length;
-    }
+    for (const part of parts) this.addAll(part);
     return this.cut();
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 
+import { Slab } from "../slab.ts";
 import { BodyReader } from "./body-reader.ts";
 import type { Connect, ConnectListener } from "./connect.ts";
 import { BadAnswer, readHead, type ResponseHead, type UpstreamHeaders } from "./response-head.ts";
@@ -34,6 +35,8 @@ const MAX_HEAD = 64 * 1_024;
 const USUAL_HEAD = 1_024;
 /** Requests up to this size leave as one piece. */
 const SMALL_REQUEST = 16 * 1_024;
+
+const slab = new Slab();
 
 export class Connection implements ConnectListener {
   /** On the clock of the keeper: until when it may be used again. */
@@ -133,10 +136,10 @@ export class Connection implements ConnectListener {
     const socket = this.#socket;
     if (!body || body.length === 0) socket.write(head, "latin1");
     else if (head.length + body.length <= SMALL_REQUEST) {
-      const whole = Buffer.allocUnsafe(head.length + body.length);
-      whole.write(head, 0, "latin1");
-      whole.set(body, head.length);
-      socket.write(whole);
+      slab.begin(head.length + body.length);
+      slab.addText(head);
+      slab.addAll(body);
+      socket.write(slab.cut());
     } else {
       socket.cork();
       socket.write(head, "latin1");
