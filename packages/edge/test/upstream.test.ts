@@ -244,6 +244,12 @@ describe("an exchange", () => {
 
   it.each([
     ["a header with a line break", { ...GET, headers: ["x", "a\r\nevil: b"] }, 'the header "x" cannot be sent'],
+    [
+      "a header with what becomes a line break as bytes",
+      { ...GET, headers: ["x", "a\u010d\u010aevil: b"] },
+      'the header "x" cannot be sent',
+    ],
+    ["a header with a control character", { ...GET, headers: ["x", "a\u0001"] }, 'the header "x" cannot be sent'],
     ["a path with a space", { ...GET, path: "/x HTTP/1.1" }, "the path cannot be sent"],
   ])("with %s is not sent", async (_, request, message) => {
     const { pool, sockets } = await upstream(() => undefined);

@@ -23,7 +23,8 @@ const SWEEP: Duration = 5_000;
 /** Idle connections at once: more are of no use after a peak. */
 const MAX_IDLE = 256;
 const PATH = /^\/[\x21-\x7e]*$/;
-const BREAKS = /[\0\r\n]/;
+// Characters beyond a byte too: written as one, U+010A is a line feed.
+const BREAKS = /[^\t\x20-\x7e\x80-\xff]/;
 
 export class UpstreamPool implements Keeper {
   readonly #connect: Connect;
