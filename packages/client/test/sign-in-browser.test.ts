@@ -20,6 +20,7 @@ test("a client that knows only the server's URL signs a person in by browser, an
   expect(errorIn(first).code).toBe(40101);
   expect(message).toBe(`sign in to use the smcp server at ${new URL(url).host}: open ${opened} (T left)`);
   expect(Object.fromEntries(asked)).toMatchObject({
+    prompt: "consent",
     client_id: "smcp-laptop",
     response_type: "code",
     scope: "openid offline_access",

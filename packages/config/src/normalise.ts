@@ -40,6 +40,7 @@ export function normalise(file: ServerFile, setting: Setting): ServerSettings {
     client: {
       ...(file.client?.client_id !== undefined && { clientId: file.client.client_id }),
       flows: file.client?.flows ?? [],
+      ...(file.client?.scopes !== undefined && { scopes: file.client.scopes }),
     },
     warnings: [...setting.warnings, ...warnings(file, server, setting)],
   };

@@ -109,7 +109,11 @@ export interface ServerSettings {
   readonly issuers: readonly Issuer[];
   readonly metrics: { readonly enabled: boolean; readonly path: string };
   /** What the resource metadata tells `smcp client`. */
-  readonly client: { readonly clientId?: string; readonly flows: readonly string[] };
+  readonly client: {
+    readonly clientId?: string;
+    readonly flows: readonly string[];
+    readonly scopes?: readonly string[];
+  };
   /** Sentences to log at start. */
   readonly warnings: readonly string[];
 }

@@ -26,6 +26,12 @@ test("an issuer that knows no client of ours reads who smcp client is, at the ad
   });
 });
 
+test("the scopes that clients ask for are in the metadata where they are configured", async () => {
+  await using server = await startTestServer({ issuers, client: { flows: [], scopes: ["api://app/.default"] } });
+  const metadata = await request(`${server.url}/.well-known/oauth-protected-resource`);
+  expect(await metadata.body.json()).toMatchObject({ scopes_supported: ["api://app/.default"] });
+});
+
 test("there is none where a client is configured, where nobody outside can read it, where nobody signs in", async () => {
   const publicUrl = "https://mcp.example.com";
   expect(

@@ -8,6 +8,7 @@ import { grantFailure } from "../tokens/grant-failure.ts";
 import { IssuerUnusable } from "../tokens/issuer-metadata.ts";
 import { openCallback, type Arrived, type Callback, type CallbackPlace } from "./callback.ts";
 import { targetOf, type Flow, type FlowClient, type FlowEnd, type FlowParts, type FlowRequest } from "./flow.ts";
+import { isMicrosoft } from "./microsoft.ts";
 import { openable } from "./openable.ts";
 import { sessionOf } from "./session-of.ts";
 
@@ -100,12 +101,10 @@ async function authorizationUrl(
   return page.href;
 }
 
-// There `consent` sends people who may not consent themselves to their administrator, and it is not needed.
-const MICROSOFT = /(?:^|\.)(?:microsoftonline\.(?:com|us|cn)|b2clogin\.com|ciamlogin\.com)$/;
-
 /** OpenID Connect Core 11: without it a provider must not grant offline access. */
 function needsConsent({ scopes, issuer }: FlowRequest): boolean {
-  return scopes.includes("offline_access") && !MICROSOFT.test(new URL(issuer).hostname);
+  // There it sends people who may not consent themselves to their administrator, and it is not needed.
+  return scopes.includes("offline_access") && !isMicrosoft(issuer);
 }
 
 interface Waiting {

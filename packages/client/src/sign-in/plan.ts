@@ -11,6 +11,7 @@ import { grantFailure } from "../tokens/grant-failure.ts";
 import { judgedIssuer, parseIssuer, readIssuerMetadata, type NamedBy } from "../tokens/issuer-metadata.ts";
 import { isResourceOf, readMetadata, type ClientAdvice, type ServerMetadata } from "../tokens/metadata.ts";
 import type { Session } from "../tokens/session.ts";
+import { isMicrosoft } from "./microsoft.ts";
 import { chooseScopes } from "./scopes.ts";
 import type { SignInReason } from "./sign-in.ts";
 
@@ -48,7 +49,7 @@ export async function makePlan(
   if (isRefusal(server)) return server;
   const issuer = chooseIssuer(settings, server, known.pinned);
   if (isRefusal(issuer)) return issuer;
-  const resource = chooseResource(settings, server);
+  const resource = chooseResource(settings, server, issuer);
   if (isRefusal(resource)) return resource;
   const namedBy = settings.oidc.issuer === undefined ? "server" : "person";
   try {
@@ -128,10 +129,13 @@ const WRONG = {
 function chooseResource(
   { serverUrl, oidc }: ClientSettings,
   { resource }: ServerMetadata,
+  issuer: string,
 ): string | undefined | Refusal {
   if (oidc.resource === "off") return undefined;
   if (oidc.resource !== "auto") return oidc.resource;
   if (oidc.audience !== undefined || resource === undefined) return undefined;
+  // Entra takes the target from the scopes, and answers AADSTS9010010 to a resource beside them.
+  if (isMicrosoft(issuer)) return undefined;
   const origin = URL.parse(resource)?.origin ?? "no URL";
   // A server that names somebody else's resource would be sent a token that is good there.
   if (isResourceOf(resource, serverUrl) || isResourceOf(origin, new URL(serverUrl.origin))) return resource;

@@ -128,5 +128,9 @@ export const client = z
     flows: field(z.array(oneOf(["browser", "device", "client-credentials"])).default(["browser", "device"]), {
       description: "ways of signing in that `smcp client` may use",
     }),
+    scopes: field(z.array(name()).optional(), {
+      description: "scopes that a client asks for; Entra: api://<app>/.default",
+      fallback: "openid",
+    }),
   })
   .optional();

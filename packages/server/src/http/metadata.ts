@@ -21,6 +21,7 @@ export function resourceMetadata(
   return {
     resource: `${origin}${resource.path}`,
     authorization_servers: issuers.map(({ issuer }) => issuer),
+    scopes_supported: client.scopes,
     bearer_methods_supported: ["header"],
     resource_name: resource.name,
     smcp: {
