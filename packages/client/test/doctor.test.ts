@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Secret } from "@smcp/core";
 import { startIssuer } from "@smcp/demo";
 import { certificateAuthority, recordingBackend } from "@smcp/testing";
 import { expect, onTestFinished, test } from "vitest";
@@ -107,6 +108,29 @@ async function clockOf(ahead: number): Promise<Finding | undefined> {
   const { url } = await start(server(undefined, new Date(Date.now() + ahead)));
   return named(await look(url, { authMode: "none" }), "clock");
 }
+
+test("a program's token is asked for: by client credentials, or in the file", async () => {
+  await using issuer = await startIssuer();
+  const backend = await start(server(undefined));
+  const signInOf = async (more: Changes): Promise<Finding | undefined> =>
+    named(await look(backend.url, more), "sign-in");
+  const oidc = { issuer: issuer.url, clientId: issuer.clientId, clientSecret: new Secret(issuer.clientSecret) };
+  expect(await signInOf({ authMode: "oidc", oidc })).toEqual({
+    check: "sign-in",
+    result: "ok",
+    message: "client credentials are good for a token",
+  });
+  expect(await signInOf({ authMode: "oidc", oidc: { ...oidc, clientSecret: new Secret("wrong") } })).toEqual({
+    check: "sign-in",
+    result: "fail",
+    message: `the identity provider ${new URL(issuer.url).host} refused this client: invalid_client; check --oidc-client-id and the client secret`,
+    hint: "check what the client proves itself with",
+  });
+  expect(await signInOf({ tokenFile: "/none/token" })).toMatchObject({
+    result: "fail",
+    message: 'the token file "/none/token" cannot be read (ENOENT)',
+  });
+});
 
 test("a clock that is off is a warning from half a minute, a failure from five", async () => {
   expect(await clockOf(20_000)).toMatchObject({ result: "ok" });

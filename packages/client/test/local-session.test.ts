@@ -1,67 +1,27 @@
-import { connect } from "node:net";
-
 import { Client as McpClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { expect, onTestFinished, test } from "vitest";
 
-import { startBackend, type Answer, type Backend } from "./backend.ts";
+import type { Answer } from "./backend.ts";
+import {
+  answers,
+  begin,
+  DISCOVER,
+  errorOf,
+  INITIALIZE,
+  INITIALIZED,
+  inSession,
+  LIST,
+  LISTED,
+  NOT_FOUND,
+  PING,
+  start,
+} from "./local-app.ts";
 import { startMcpPeer } from "./peers.ts";
 import { REASON } from "./person.ts";
-import { startSignedOut, type SignedOut } from "./signed-out.ts";
+import { startSignedOut } from "./signed-out.ts";
 import { listen, post, speak, type Spoken } from "./speak.ts";
-import type { Changes } from "./settings.ts";
-
-const INITIALIZE =
-  '{"jsonrpc":"2.0","id":"i\\u0031","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"app","version":"1"}}}';
-const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
-const PING = '{"jsonrpc":"2.0","id":12345678901234567890,"method":"ping"}';
-const LIST = '{"jsonrpc":"2.0","id":2,"method":"tools/list"}';
-const LISTED = '{"jsonrpc":"2.0","id":2,"result":{"tools":[]}}';
-const DISCOVER = '{"jsonrpc":"2.0","id":3,"method":"server/discover","params":{}}';
-const NOT_FOUND = { code: -32_001, message: "session not found" };
-
-const answers = (id: string | undefined, version = "2025-11-25"): Answer => {
-  return ({ body, method }, response) => {
-    const isInitialize = body === INITIALIZE;
-    response.writeHead(method === "GET" ? 405 : body === INITIALIZED ? 202 : 200, {
-      "content-type": "application/json",
-      ...(id !== undefined && { "mcp-session-id": id }),
-    });
-    const result = `{"protocolVersion":"${version}","capabilities":{},"serverInfo":{"name":"s","version":"1"}}`;
-    response.end(isInitialize ? `{"jsonrpc":"2.0","id":"i\\u0031","result":${result}}` : LISTED);
-  };
-};
-
-interface Setup extends SignedOut {
-  readonly backend: Backend;
-}
-
-async function start(answer: Answer = answers("s-1"), changes: Changes = {}): Promise<Setup> {
-  const backend = await startBackend(answer);
-  onTestFinished(() => backend[Symbol.asyncDispose]());
-  return { ...(await startSignedOut(backend.url, changes)), backend };
-}
-
-/** Begins a session that nobody is signed in for. */
-async function begin({ client, person }: SignedOut): Promise<string> {
-  person.stayAway();
-  const answer = await post(client.url, "/v1/docs", INITIALIZE);
-  expect(answer.status).toBe(200);
-  const id = String(answer.headers["mcp-session-id"]);
-  expect(await post(client.url, "/v1/docs", INITIALIZED, { "mcp-session-id": id })).toMatchObject({ status: 202 });
-  return id;
-}
-
-const inSession = (id: string, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
-  "mcp-session-id": id,
-  ...more,
-});
-
-function errorOf(answer: Spoken): unknown {
-  const { error } = JSON.parse(answer.body) as { error: { code: number; message: string } };
-  return { code: error.code, message: error.message };
-}
 
 test("a real app that comes while nobody is signed in comes alive after the sign-in, without a restart", async () => {
   await using peer = await startMcpPeer();
@@ -337,50 +297,9 @@ test("a sign-in that nobody told of is noticed by the next request", async () =>
   expect((await post(client.url, "/v1/docs", LIST, inSession(id))).body).toBe(LISTED);
 });
 
-test("100 requests at the moment of the sign-in are one replay", async () => {
-  const setup = await start();
-  const { client, person, backend } = setup;
-  const id = await begin(setup);
-  person.signIn();
-  const all = await Promise.all(Array.from({ length: 100 }, () => post(client.url, "/v1/docs", LIST, inSession(id))));
-  expect(new Set(all.map(({ body }) => body))).toEqual(new Set([LISTED]));
-  expect(backend.seen.filter(({ body }) => body === INITIALIZE)).toHaveLength(1);
-});
-
-test("there are 256 sessions at most: the one that was not used for longest goes, unless its app listens", async () => {
-  const setup = await start();
-  const { client, person } = setup;
-  const first = await begin(setup);
-  const heard = await listen(client.url, "/v1/docs", inSession(first));
-  const second = await begin(setup);
-  const third = await begin(setup);
-  await Promise.all(Array.from({ length: 254 }, () => post(client.url, "/v1/docs", INITIALIZE)));
-  const ping = (id: string): Promise<Spoken> => post(client.url, "/v1/docs", PING, inSession(id));
-  expect((await ping(first)).status).toBe(200);
-  expect(errorOf(await ping(second))).toMatchObject({ code: 40101 });
-  expect((await ping(third)).status).toBe(200);
-  expect(heard.isOver).toBe(false);
-  expect(person.listeners).toBe(1);
-});
-
 test("--auth-mode none: nobody will sign in, so initialize is refused like anything else", async () => {
   const { client, person } = await start(undefined, { authMode: "none" });
   person.stayAway();
   expect(errorOf(await post(client.url, "/v1/docs", INITIALIZE))).toEqual({ code: 40101, message: REASON });
   expect(person.waits).toEqual([]);
-});
-
-test("an app that leaves while it waits leaves nothing behind", async () => {
-  const { client, person } = await start();
-  const { port, host } = new URL(client.url);
-  const socket = connect(Number(port), "127.0.0.1");
-  const head = `host: ${host}\r\ncontent-type: application/json\r\ncontent-length: ${INITIALIZE.length}\r\n\r\n`;
-  socket.write(`POST /v1/docs HTTP/1.1\r\n${head}${INITIALIZE}`);
-  await expect.poll(() => person.waits).toHaveLength(1);
-  socket.destroy();
-  // Whoever comes next is served: by then the client has seen the other one leave.
-  await speak(client.url, { path: "/health" });
-  person.stayAway();
-  await speak(client.url, { path: "/health" });
-  expect(person.listeners).toBe(0);
 });

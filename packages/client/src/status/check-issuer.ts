@@ -1,10 +1,10 @@
 /** What `smcp doctor` looks at of the identity provider, and of the sign-in that is kept. */
-import { describeError, silentLog, systemClock } from "@smcp/core";
+import { describeError, Failure, isRefusal, publicMessage, silentLog, systemClock } from "@smcp/core";
 
 import { openSessionStore } from "../store/open.ts";
 import { placeOf } from "../store/place.ts";
 import { describeSession } from "../tokens/describe.ts";
-import { isMachine } from "../tokens/choose.ts";
+import { chooseTokens, isMachine } from "../tokens/choose.ts";
 import { IssuerUnusable, judgedIssuer, readIssuerMetadata } from "../tokens/issuer-metadata.ts";
 import type { ServerMetadata } from "../tokens/metadata.ts";
 import { checkName, checkTls, type Remote } from "./check-server.ts";
@@ -14,11 +14,12 @@ import { fail, ok, warn, type Finding } from "./finding.ts";
 export async function checkIssuer(remote: Remote, metadata: ServerMetadata | undefined): Promise<Finding[]> {
   const { authMode, tokenFile, oidc } = remote.settings;
   if (authMode === "none") return [ok("sign-in", "none: --auth-mode none")];
-  if (tokenFile !== undefined) return [ok("sign-in", `none: the token in "${tokenFile}" is sent`)];
+  if (tokenFile !== undefined) return [await checkMachine(remote, `the token in "${tokenFile}" is sent`)];
   const issuer = oidc.issuer ?? metadata?.issuers[0];
   if (issuer === undefined) return [];
   const findings = await examineIssuer(remote, issuer);
-  return [...findings, ...(isMachine(remote.settings) ? [] : [await checkSignIn(remote)])];
+  if (!isMachine(remote.settings)) return [...findings, await checkSignIn(remote)];
+  return [...findings, await checkMachine(remote, "client credentials are good for a token")];
 }
 
 async function examineIssuer({ settings, trust, fetch }: Remote, issuer: string): Promise<Finding[]> {
@@ -55,6 +56,19 @@ function pkce(
   if (found.code_challenge_methods_supported?.includes("S256") === true) return [];
   const message = "the identity provider does not say that it knows PKCE, which a sign-in by browser needs";
   return [warn("pkce", message, "if it does, give --allow-unadvertised-pkce")];
+}
+
+/** Whether a program gets its token: it is asked for, as by a request. */
+async function checkMachine({ settings, trust }: Remote, message: string): Promise<Finding> {
+  try {
+    const tokens = await chooseTokens(settings, { log: silentLog, trust, attempted: () => undefined });
+    const token = await tokens.get();
+    if (!isRefusal(token)) return ok("sign-in", message);
+    return fail("sign-in", publicMessage(token), "check what the client proves itself with");
+  } catch (error) {
+    if (error instanceof Failure) return fail("sign-in", error.message, error.hint);
+    throw error;
+  }
 }
 
 async function checkSignIn({ settings }: Remote): Promise<Finding> {

@@ -1,4 +1,5 @@
 /** What a running client tells of itself to its own user, in a file of the state folder: written by it, read by `smcp status`. */
+import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -72,7 +73,8 @@ export class StatusFile {
   /** @param describe called when the file is written */
   constructor(stateFolder: string, log: Log, describe: () => RunningClient) {
     this.#folder = join(stateFolder, FOLDER);
-    this.#file = join(this.#folder, `${process.pid}.json`);
+    // There may be several in one process.
+    this.#file = join(this.#folder, `${process.pid}-${randomUUID().slice(0, 8)}.json`);
     this.#describe = describe;
     this.#log = log;
   }
@@ -133,7 +135,7 @@ export async function runningClients(stateFolder: string): Promise<RunningClient
 
 async function namesIn(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).filter((name) => /^\d+\.json$/.test(name));
+    return (await readdir(folder)).filter((name) => /^\d+-[0-9a-f]+\.json$/.test(name));
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
     throw error;
