@@ -1,5 +1,7 @@
 /** A marker stands in every secret of the pair; nothing that either program writes or tells has it. */
 import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { startIssuer, type Issuer } from "@smcp/demo";
@@ -32,6 +34,13 @@ function marked(text: string): string[] {
     }
   }
   return found.filter((one) => one !== undefined);
+}
+
+/** Everything that stands in the files of a folder. */
+function textBelow(path: string): string {
+  const files = readdirSync(path, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+  expect(files).not.toEqual([]);
+  return files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), "utf8")).join("\n");
 }
 
 const folder = new Folder();
@@ -113,11 +122,18 @@ describe("L13, L14: a client whose secret comes", () => {
     ["from the environment", [], { SMCP_CLIENT_OIDC_CLIENT_SECRET: secrets.clientSecret }],
     ["from the older variable", [], { SMCP_OIDC_CLIENT_SECRET: secrets.clientSecret }],
     ["from the command line", [`--oidc-client-secret=${secrets.clientSecret}`], {}],
+    ["as a token in a file", ["--token-file=token"], {}],
   ])("%s signs in with it and tells it to nobody else", async (from, args, env) => {
+    folder.write("token", `${await issuer.token()}\n`);
     const who = [`--server-url=${remote}`, `--oidc-issuer=${issuer.url}`, `--oidc-client-id=${issuer.clientId}`];
     const client = folder.start([...start, ...who, ...args], { ...env, UNUSED_SECRET: secrets.unused });
     const local = (await client.says(/(http:\/\/127\.0\.0\.1:\d+) relays/))[1] ?? "";
     await use(local);
+    for (const asked of [["status"], ["status", "--output=json"], ["doctor", ...who, "--port=0"]]) {
+      const { stdout, stderr } = await folder.run(asked, env);
+      expect(marked(stdout + stderr)).toEqual([]);
+    }
+    expect(marked(textBelow(join(folder.path, ".local/state")))).toEqual([]);
     const line = command(client);
     expect(line).toContain("--oidc-client-id");
     const isOpen = from === "from the command line";
