@@ -54,7 +54,6 @@ const isDecisive = (name: string): boolean =>
     "content-length",
     "content-type",
     "cookie",
-    "dpop",
     "expect",
     "host",
     "last-event-id",
