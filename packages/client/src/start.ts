@@ -3,11 +3,11 @@ import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 
 import type { ClientSettings } from "@smcp/config";
-import { isLoopbackName, type Log } from "@smcp/core";
+import { Failure, isLoopbackName, type Log } from "@smcp/core";
 import { openGate } from "@smcp/edge";
 
 import type { Client } from "./client.ts";
-import { openEndpoint } from "./endpoint.ts";
+import { openEndpoint, type Endpoint } from "./endpoint.ts";
 import { openGateway, type Gateway, type GatewayParts } from "./gateway.ts";
 import { localRules, type OwnAddress } from "./local-rules.ts";
 import { LocalSecret } from "./local-secret.ts";
@@ -18,7 +18,7 @@ import { Metrics } from "./metrics.ts";
 import type { Person } from "./sign-in/person.ts";
 import { serve, type ServeRules } from "./serve.ts";
 import { Board } from "./status/board.ts";
-import { describeClient, StatusFile } from "./status/running.ts";
+import { clientAt, describeClient, StatusFile } from "./status/running.ts";
 import { startBridge } from "./stdio/bridge.ts";
 import { chooseTokens } from "./tokens/choose.ts";
 import { trustOf } from "./trust.ts";
@@ -100,7 +100,7 @@ async function listen(settings: ClientSettings, gateway: Gateway): Promise<Clien
   const local = settings.authMode === "none" ? undefined : new LocalSessions(gateway);
   const rulesFor = rulesOf(settings, local);
   const connections = new Connections(rulesFor, await openPeers(settings, gateway.log));
-  const { url, listeners } = await openEndpoint(settings, {
+  const { url, listeners } = await openPlace(settings, {
     readTimeout: settings.readTimeout,
     writeTimeout: settings.writeTimeout,
     maxConnections: MAX_CONNECTIONS,
@@ -123,6 +123,18 @@ async function listen(settings: ClientSettings, gateway: Gateway): Promise<Clien
   };
   let closing: Promise<void> | undefined;
   return { url, done, close: () => (closing ??= close()) };
+}
+
+/** @throws {Failure} for a place that is taken: told by whom, where it is one of ours */
+async function openPlace(settings: ClientSettings, options: Parameters<typeof openEndpoint>[1]): Promise<Endpoint> {
+  try {
+    return await openEndpoint(settings, options);
+  } catch (error) {
+    const other = await clientAt(settings);
+    if (!other) throw error;
+    const message = `another smcp client (pid ${other.pid}) has ${other.url} already, for ${other.server}`;
+    throw new Failure(message, "use that one, stop it, or choose another place with --port or --listen");
+  }
 }
 
 function openPeers({ socketPath, host, requirePeerUid }: ClientSettings, log: Log): Promise<PeerCheck | undefined> {

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 
+import { Failure } from "@smcp/core";
 import { expect, onTestFinished, test } from "vitest";
 
 import { runningClients, startClient, storedSignIns, type Client } from "../src/index.ts";
@@ -87,6 +88,17 @@ test("on stdio it tells the app by its name too, and its file goes with it", asy
   await client.done;
   expect(await runningClients(stateFolder)).toEqual([]);
   expect(readdirSync(join(stateFolder, "clients"))).toEqual([]);
+});
+
+test("a second client at the same place is told who has it", async () => {
+  const { client, backend, stateFolder } = await start();
+  const port = Number(new URL(client.url).port);
+  await expect(startClient(settingsFor(backend.url, { stateFolder, port }), keepLog())).rejects.toThrow(
+    new Failure(
+      `another smcp client (pid ${process.pid}) has ${client.url} already, for ${backend.url}/`,
+      "use that one, stop it, or choose another place with --port or --listen",
+    ),
+  );
 });
 
 test("the file is this user's alone, and holds nothing that a web page or another user could ask for", async () => {

@@ -11,15 +11,14 @@ import { openSessionStore } from "../store/open.ts";
 import { placeOf } from "../store/place.ts";
 import { codeOf, FileUnsafe, openFolder } from "../store/private-file.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
-import { runningClients } from "./running.ts";
+import { clientAt } from "./running.ts";
 
 /** Whether apps can reach the client: the address is free, or our own client has it. */
 export async function checkPort(settings: ClientSettings): Promise<Finding> {
-  const { host, port, socketPath, stdioPath, stateFolder } = settings;
+  const { host, port, socketPath, stdioPath } = settings;
   if (stdioPath !== undefined) return ok("port", "none is needed: apps speak on stdin and stdout");
   const address = socketPath ?? `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const running = await runningClients(stateFolder);
-  const own = running.find(({ url }) => url.endsWith(socketPath === undefined ? `:${port}` : `unix:${socketPath}`));
+  const own = await clientAt(settings);
   if (own) return ok("port", `smcp client runs on ${own.url} (pid ${own.pid})`);
   if (socketPath !== undefined) return ok("port", `apps come to the socket ${socketPath}`);
   const error = await whyTaken(isLoopbackName(host) && host === "localhost" ? "127.0.0.1" : host, port);

@@ -7,15 +7,18 @@ import type { Log } from "@smcp/core";
 
 import { trustOf } from "../trust.ts";
 import { boundedFetch } from "../tokens/bounded-fetch.ts";
-import { checkIssuer } from "./check-issuer.ts";
-import { checkPort, checkStore } from "./check-machine.ts";
-import { checkName, checkServer } from "./check-server.ts";
 import { fail, type Finding } from "./finding.ts";
 
 const LIMIT = 10_000;
 
 /** Checks everything; what cannot be looked at because of something else that is wrong is left out. */
 export async function examine(settings: ClientSettings, log: Log): Promise<Finding[]> {
+  // A client that runs has no use for them.
+  const [{ checkPort, checkStore }, { checkName, checkServer }, { checkIssuer }] = await Promise.all([
+    import("./check-machine.ts"),
+    import("./check-server.ts"),
+    import("./check-issuer.ts"),
+  ]);
   const local = await Promise.all([checkPort(settings), checkStore(settings, log)]);
   let trust;
   try {

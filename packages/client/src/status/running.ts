@@ -133,6 +133,13 @@ export async function runningClients(stateFolder: string): Promise<RunningClient
   return found.toSorted((one, other) => other.startedAt - one.startedAt);
 }
 
+/** The client that has the place which settings ask for. */
+export async function clientAt({ stateFolder, port, socketPath }: ClientSettings): Promise<RunningClient | undefined> {
+  if (port === 0 && socketPath === undefined) return undefined;
+  const place = socketPath === undefined ? `:${port}` : `unix:${socketPath}`;
+  return (await runningClients(stateFolder)).find(({ url }) => url.endsWith(place));
+}
+
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).filter((name) => /^\d+-[0-9a-f]+\.json$/.test(name));
