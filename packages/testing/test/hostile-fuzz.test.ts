@@ -6,7 +6,7 @@ import { closeHouse } from "../fuzz/parsers/http.ts";
 import { parsers } from "../fuzz/parsers.ts";
 
 /** In CI about a minute altogether; at hand enough to catch what is plainly wrong. */
-const MS = process.env["CI"] ? 8_000 : 1_000;
+const MS = process.env["CI"] ? 7_000 : 600;
 
 afterAll(closeHouse);
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { request } from "undici";
 
+import type { Side } from "../hostile/case.ts";
 import { corpus } from "../hostile/corpus.ts";
 import { drive } from "../hostile/drive.ts";
 import { smuggling } from "../hostile/families/framing.ts";
@@ -28,31 +29,43 @@ it.runIf(runtimes[0]?.isHere)(`H7: ${LENIENT} on Node's command line makes nothi
   expect(target.backend.seen).toEqual([]);
 });
 
-for (const runtime of runtimes) {
-  for (const side of ["server", "client"] as const) {
-    describe.runIf(runtime.isHere)(`smcp ${side} under Node ${runtime.major}`, () => {
-      let target: Target;
-      let findings: Findings;
-      beforeAll(async () => {
-        target = await startTarget(side, runtime);
-        findings = await runCorpus(target, side);
-      }, 120_000);
-      afterAll(() => target[Symbol.asyncDispose]());
+const SIDES = ["server", "client"] as const;
 
-      it.each(corpus)("$title", ({ title }) => {
-        expect(findings.wrong.get(title)).toEqual([]);
-      });
-
-      it("lets nothing through that is no row's own", () => {
-        expect(findings.strays).toEqual([]);
-      });
-
-      it("is alive and says nothing of a bug", async () => {
-        const answer = await request(`http://127.0.0.1:${target.port}/health`);
-        expect([answer.statusCode, await answer.body.text()]).toEqual([200, "OK"]);
-        expect(target.program.child.exitCode).toBeNull();
-        expect(target.program.stderr).not.toMatch(/bug in smcp|internal error|Error:/);
-      });
-    });
-  }
+interface Ran {
+  readonly target: Target;
+  readonly findings: Findings;
 }
+
+async function run(side: Side, runtime: Runtime): Promise<Ran> {
+  const target = await startTarget(side, runtime);
+  return { target, findings: await runCorpus(target, side) };
+}
+
+describe.each(runtimes)("under Node $major", (runtime) => {
+  const ran = new Map<Side, Ran>();
+  beforeAll(async () => {
+    // Both at once: a good part of the time is waiting for time-outs.
+    if (runtime.isHere) await Promise.all(SIDES.map(async (side) => ran.set(side, await run(side, runtime))));
+  }, 180_000);
+  afterAll(async () => {
+    for (const { target } of ran.values()) await target[Symbol.asyncDispose]();
+  });
+
+  describe.runIf(runtime.isHere).each(SIDES)("smcp %s", (side) => {
+    it.each(corpus)("$title", ({ title }) => {
+      expect(ran.get(side)?.findings.wrong.get(title)).toEqual([]);
+    });
+
+    it("lets nothing through that is no row's own", () => {
+      expect(ran.get(side)?.findings.strays).toEqual([]);
+    });
+
+    it("is alive and says nothing of a bug", async () => {
+      const { target } = ran.get(side) as Ran;
+      const answer = await request(`http://127.0.0.1:${target.port}/health`);
+      expect([answer.statusCode, await answer.body.text()]).toEqual([200, "OK"]);
+      expect(target.program.child.exitCode).toBeNull();
+      expect(target.program.stderr).not.toMatch(/bug in smcp|internal error|Error:/);
+    });
+  });
+});
