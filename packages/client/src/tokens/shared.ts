@@ -71,6 +71,8 @@ class SharedTokens implements Tokens {
   #store: SessionStore | undefined;
   #mine: Mine | undefined;
   #attempt: Promise<Token> | undefined;
+  /** What was in hand as the attempt under way began. */
+  #before: Mine | undefined;
   #stepping: Promise<Token> | undefined;
   #pending: PendingSignIn | undefined;
   #isAsked: boolean;
@@ -196,10 +198,13 @@ class SharedTokens implements Tokens {
   }
 
   async #obtain(isReplacement: boolean): Promise<Token> {
+    this.#before = this.#mine;
     const store = await this.#opened();
     this.#lookedAt = this.#rules.clock.elapsed();
     const stored = await store.read();
     if (stored && this.#isNews(stored)) return this.#adopt(stored);
+    const taken = this.#takenMeanwhile();
+    if (taken) return taken;
     if (stored || this.#mine) {
       const token = await this.#refreshed(store, isReplacement);
       if (token !== undefined) return token;
@@ -235,6 +240,8 @@ class SharedTokens implements Tokens {
     isReplacement: boolean,
   ): Promise<Secret | Refusal | "spent" | undefined> {
     if (this.#isNews(session)) return this.#adopt(session);
+    const taken = this.#takenMeanwhile();
+    if (taken) return taken;
     this.#mine ??= { session, held: this.#hold(session, momentAt(session.obtainedAt, this.#rules.clock), false) };
     if (!this.#canRefresh(session)) return undefined;
     const from = momentOf(this.#rules.clock);
@@ -248,6 +255,14 @@ class SharedTokens implements Tokens {
     if (outcome.error !== "invalid_grant") return this.#fail(outcome);
     this.#spent = { text: session.refreshToken?.reveal() ?? "", isEarly: this.#isAlive };
     return "spent";
+  }
+
+  /** What a sign-in or a look at the store brought while the attempt was waiting: it is not renewed at once. */
+  #takenMeanwhile(): Secret | undefined {
+    const mine = this.#mine;
+    if (!mine || mine === this.#before) return undefined;
+    const { held } = mine;
+    return this.#isAlive && this.#remaining(held) > held.thresholds.hard ? held.token : undefined;
   }
 
   /** A file that is there and cannot be read is not a sign-out: what is in memory goes on, and mends it. */
