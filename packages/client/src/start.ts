@@ -137,10 +137,13 @@ async function openPlace(settings: ClientSettings, options: Parameters<typeof op
   }
 }
 
-function openPeers({ socketPath, host, requirePeerUid }: ClientSettings, log: Log): Promise<PeerCheck | undefined> {
+async function openPeers(settings: ClientSettings, log: Log): Promise<PeerCheck | undefined> {
+  const { socketPath, host, localSecret, requirePeerUid: isRequired } = settings;
   // Nobody else can open the socket.
-  if (socketPath !== undefined) return Promise.resolve(undefined);
-  return openPeerCheck({ host, isRequired: requirePeerUid, log });
+  if (socketPath !== undefined) return undefined;
+  // Whoever was given the secret is meant to be served, a sidecar under another user say.
+  if (localSecret && !isRequired) return undefined;
+  return openPeerCheck({ host, isRequired, log });
 }
 
 /** The rules for a connection. The port is asked of its socket: a free one is known only once it is listened on. */

@@ -5,15 +5,15 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { Failure } from "@smcp/core";
+import { Failure, Secret } from "@smcp/core";
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { startClient } from "../src/index.ts";
+import { startClient, type Client } from "../src/index.ts";
 import { findSocket, type Tables } from "../src/local/peer-table.ts";
 import { openPeerCheck, type PeerRules } from "../src/local/peers.ts";
-import { startBackend } from "./backend.ts";
-import { keepLog } from "./log.ts";
-import { settingsFor } from "./settings.ts";
+import { startBackend, type Backend } from "./backend.ts";
+import { keepLog, type KeptLog } from "./log.ts";
+import { settingsFor, type Changes } from "./settings.ts";
 import { post } from "./speak.ts";
 
 const HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
@@ -101,6 +101,23 @@ async function admit(tcp: (ends: Pair) => string, more: Partial<PeerRules> = {})
   ];
 }
 
+interface Setup {
+  readonly client: Client;
+  readonly backend: Backend;
+  readonly log: KeptLog;
+}
+
+async function start(changes: Changes = {}): Promise<Setup> {
+  const backend = await startBackend();
+  const log = keepLog();
+  const client = await startClient(settingsFor(backend.url, changes), log);
+  onTestFinished(async () => {
+    await client.close();
+    await backend[Symbol.asyncDispose]();
+  });
+  return { client, backend, log };
+}
+
 const ownEndAlone = ({ back }: Pair): string => line(back, SELF);
 
 describe.skipIf(process.platform !== "linux")("whose connection is served (Linux)", () => {
@@ -146,12 +163,7 @@ describe.skipIf(process.platform !== "linux")("whose connection is served (Linux
   });
 
   test("many connections at once are served, and the table is not read for each", async () => {
-    const backend = await startBackend();
-    const client = await startClient(settingsFor(backend.url, { requirePeerUid: true }), keepLog());
-    onTestFinished(async () => {
-      await client.close();
-      await backend[Symbol.asyncDispose]();
-    });
+    const { client } = await start({ requirePeerUid: true });
     const urls = [client.url, client.url.replace("127.0.0.1", "[::1]")];
     const all = await Promise.all(Array.from({ length: 100 }, (_, n) => post(urls[n % 2] ?? "", "/v1/docs", PING)));
     expect(all.filter(({ status }) => status === 200)).toHaveLength(100);
@@ -160,39 +172,46 @@ describe.skipIf(process.platform !== "linux")("whose connection is served (Linux
 
 const isRoot = process.platform === "linux" && SELF === 0;
 
-test.skipIf(!isRoot)(
-  "L4: a request of uid 65534 is closed without an answer and told in the log (as root only)",
-  async () => {
-    const backend = await startBackend();
-    const log = keepLog();
-    const client = await startClient(settingsFor(backend.url), log);
-    onTestFinished(async () => {
-      await client.close();
-      await backend[Symbol.asyncDispose]();
-    });
-    const { port, host } = new URL(client.url);
-    const text = `POST /v1/docs HTTP/1.1\\r\\nhost: ${host}\\r\\ncontent-type: application/json\\r\\ncontent-length: ${PING.length}\\r\\n\\r\\n${PING}`;
-    const asNobody = async (then: string): Promise<string> => {
-      const script = `exec 3<>/dev/tcp/127.0.0.1/${port}; printf '${text}' >&3; ${then}`;
-      const child = spawn("bash", ["-c", script], {
-        uid: 65_534,
-        gid: 65_534,
-        cwd: "/",
-        stdio: ["ignore", "pipe", "ignore"],
-      });
-      let answer = "";
-      child.stdout.on("data", (chunk: Buffer) => (answer += chunk.toString()));
-      await once(child, "close");
-      return answer;
-    };
-    expect(await asNobody("cat <&3")).toBe("");
+/** Sends a request as uid 65534, then does as the script says; the answer is what that prints. */
+async function asNobody(url: string, then: string, path = "/v1/docs"): Promise<string> {
+  const { port, host } = new URL(url);
+  const head = `host: ${host}\\r\\nconnection: close\\r\\ncontent-type: application/json\\r\\ncontent-length: ${PING.length}`;
+  const text = `POST ${path} HTTP/1.1\\r\\n${head}\\r\\n\\r\\n${PING}`;
+  const script = `exec 3<>/dev/tcp/127.0.0.1/${port}; printf '${text}' >&3; ${then}`;
+  const child = spawn("bash", ["-c", script], {
+    uid: 65_534,
+    gid: 65_534,
+    cwd: "/",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let answer = "";
+  child.stdout.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+  await once(child, "close");
+  return answer;
+}
+
+describe.skipIf(!isRoot)("another user's request (as root only)", () => {
+  test("L4: of uid 65534 it is closed without an answer and told in the log", async () => {
+    const { client, backend, log } = await start();
+    expect(await asNobody(client.url, "cat <&3")).toBe("");
     expect(log.lines.join("\n")).toContain("a connection of another user (65534) was closed");
     // Whoever sends and flees is not root either.
     const before = log.lines.length;
-    await Promise.all(Array.from({ length: 10 }, () => asNobody("true")));
+    await Promise.all(Array.from({ length: 10 }, () => asNobody(client.url, "true")));
     const closed = /was closed/;
     await expect.poll(() => log.lines.slice(before).filter((one) => closed.test(one))).toHaveLength(10);
     expect(backend.seen).toEqual([]);
     expect(await post(client.url, "/v1/docs", PING)).toMatchObject({ status: 200, body: PING });
-  },
-);
+  });
+
+  test("with a local secret it is served to whoever has it, unless --require-peer-uid", async () => {
+    const localSecret = new Secret("c2VjcmV0c2VjcmV0");
+    const shared = await start({ localSecret });
+    expect(await asNobody(shared.client.url, "cat <&3")).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await asNobody(shared.client.url, "cat <&3", "/s/c2VjcmV0c2VjcmV0/v1/docs")).toMatch(/^HTTP\/1\.1 200 /);
+    expect(shared.backend.seen).toHaveLength(1);
+    const own = await start({ localSecret, requirePeerUid: true });
+    expect(await asNobody(own.client.url, "cat <&3", "/s/c2VjcmV0c2VjcmV0/v1/docs")).toBe("");
+    expect(own.backend.seen).toEqual([]);
+  });
+});

@@ -20,6 +20,8 @@ export interface PeerRules {
   readonly folder?: string;
 }
 
+const SHARING = "where others are to be served, give them a secret: --local-secret-file";
+
 /** True: the connection is served. Never rejects. */
 export type PeerCheck = (socket: Socket) => Promise<boolean>;
 
@@ -88,7 +90,7 @@ class Check {
       return !isRequired;
     }
     if (verdict === "gone") log.debug({}, "a connection was closed: its program had gone already");
-    else log.warn({ uid: verdict.uid }, `a connection of another user (${verdict.uid}) was closed`);
+    else log.warn({ uid: verdict.uid, hint: SHARING }, `a connection of another user (${verdict.uid}) was closed`);
     return false;
   };
 
