@@ -70,3 +70,14 @@ test("comments for hours do not fill an event", () => {
   const { events } = read(`${": still here\n".repeat(50)}data: a\n\n`, 5, 50);
   expect(events).toEqual([{ type: "message", data: "a" }]);
 });
+
+test("an id counts with the blank line behind its event: what broke off before must be asked for again", () => {
+  expect(read("id: 1\ndata: a\n\nid: 2\ndata: b\n", 3).reader.lastEventId).toBe("1");
+  expect(read("id: 1\ndata: a\n\nid: 2\n\n", 3).reader.lastEventId).toBe("2");
+});
+
+test("a byte order mark is one at the very start only, elsewhere it is part of a name", () => {
+  for (const stream of ["\n\ufeffdata: a\n\ndata: b\n\n", "\ufeff\ufeffdata: a\n\ndata: b\n\n"]) {
+    expect(read(stream, 1).events).toEqual([{ type: "message", data: "b" }]);
+  }
+});
