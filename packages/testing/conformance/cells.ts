@@ -55,26 +55,25 @@ export const COMMANDS = {
   "http-dual": dual,
 } as const satisfies Partial<Record<ServerId, Readonly<Record<AppName, string>>>>;
 
-/** The Inspector's command line in its modes, and mcp-remote with an app of SDK 1.x; 1 is an exit code. */
-export const PROGRAMS: Readonly<
-  Record<keyof typeof COMMANDS, Readonly<Record<`Inspector ${InspectorMode}` | "mcp-remote", string>>>
-> = {
-  "http-legacy": {
-    "Inspector legacy": "works",
-    "Inspector auto": "works",
-    "Inspector modern": "1",
-    "mcp-remote": OLD,
-  },
-  "http-modern": {
-    "Inspector legacy": "1",
-    "Inspector auto": "works",
-    "Inspector modern": "works",
-    "mcp-remote": OLD,
-  },
-  "http-dual": {
-    "Inspector legacy": "works",
-    "Inspector auto": "works",
-    "Inspector modern": "works",
-    "mcp-remote": OLD,
-  },
+/** The Inspector's command line in its modes, and mcp-remote with an app of SDK 1.x. */
+export type ProgramName = `Inspector ${InspectorMode}` | "mcp-remote";
+
+const EXIT_1 = "exit code 1";
+const program = (failing?: InspectorMode): Readonly<Record<ProgramName, string>> => ({
+  "Inspector legacy": failing === "legacy" ? EXIT_1 : "works",
+  "Inspector auto": failing === "auto" ? EXIT_1 : "works",
+  "Inspector modern": failing === "modern" ? EXIT_1 : "works",
+  // It speaks the legacy era to its app and either to the server.
+  "mcp-remote": OLD,
+});
+
+/** Without smcp, mcp-remote visits the server of the same eras over HTTP where smcp has one on stdio. */
+export const PROGRAMS: Readonly<Record<ServerId, Readonly<Record<ProgramName, string>>>> = {
+  "http-legacy": program("modern"),
+  "http-modern": program("legacy"),
+  "http-dual": program(),
+  sse: program("modern"),
+  "stdio-legacy": program("modern"),
+  "stdio-modern": program("legacy"),
+  "stdio-dual": program(),
 };

@@ -40,20 +40,29 @@ beforeAll(async () => {
 
 afterAll(() => stack.disposeAsync());
 
+const placeOf = (id: string): Place => {
+  const place = places.get(id);
+  if (!place) throw new TypeError(`there is no server "${id}"`);
+  return place;
+};
+const throughPair = (id: ServerId): Place => ({
+  transport: id === "sse" ? "sse" : "http",
+  url: `${pair.url}/${id}`,
+});
+const urlOf = (place: Place): string => ("url" in place ? place.url : "");
+
 /** Visits without smcp, each made once: two tables compare with them. */
 const visited = new Map<string, Promise<Outcome>>();
 const without = (id: ServerId, app: AppName): Promise<Outcome> => {
   const key = `${id} ${app}`;
-  const place = places.get(id);
-  if (!place) throw new TypeError(`there is no server "${id}"`);
-  const outcome = visited.get(key) ?? visit(app, place);
+  const outcome = visited.get(key) ?? visit(app, placeOf(id));
   visited.set(key, outcome);
   return outcome;
 };
 
 /** A cell of the table, of what a visit came to. A visit that saw less than everything is told whole. */
 const cellOf = (outcome: Outcome): string => {
-  if ("error" in outcome) return String(outcome.code);
+  if ("error" in outcome) return outcome.error === "exit" ? `exit code ${String(outcome.code)}` : String(outcome.code);
   const { progress = [0, 50, 100], announced = true } = outcome.seen;
   const isWhole = announced === true && JSON.stringify(progress) === "[0,50,100]";
   return isWhole ? outcome.version : JSON.stringify(outcome);
@@ -70,10 +79,9 @@ test.each(cells(VISITS))(
   "the server %s and the SDK's client %s come to: %s",
   { timeout: LIMIT },
   async (id, app, cell) => {
-    const transport = id === "sse" ? "sse" : "http";
     const here = await without(id, app);
     expect(cellOf(here)).toBe(cell);
-    expect(await visit(app, { transport, url: `${pair.url}/${id}` })).toEqual(here);
+    expect(await visit(app, throughPair(id))).toEqual(here);
   },
 );
 
@@ -92,18 +100,18 @@ describe("an app that starts smcp client --stdio as its command", () => {
 
 describe("a program", () => {
   test.each(cells(PROGRAMS))("at the server %s, as %s, comes to: %s", { timeout: LIMIT }, async (id, name, cell) => {
-    const place = places.get(id) as Extract<Place, { readonly url: string }>;
-    const run = (url: string): Promise<Outcome> =>
-      name === "mcp-remote" ? visitByRemote(url) : inspect(name.replace("Inspector ", "") as InspectorMode, url);
-    const [here, there] = await Promise.all([run(place.url), run(`${pair.url}/${id}`)]);
+    const run = (place: Place): Promise<Outcome> => {
+      if (name !== "mcp-remote") return inspect(name.replace("Inspector ", "") as InspectorMode, place);
+      return visitByRemote(urlOf(place.transport === "stdio" ? placeOf(id.replace("stdio", "http")) : place));
+    };
+    const [here, there] = await Promise.all([run(placeOf(id)), run(throughPair(id))]);
     expect(cellOf(here)).toBe(cell);
     expect(there).toEqual(here);
   });
 });
 
 test("an app that only speaks Streamable HTTP fails at a server of HTTP+SSE as it does without smcp", async () => {
-  const place = places.get("sse") as Extract<Place, { readonly url: string }>;
-  const here = await visit("1.x", { transport: "http", url: place.url });
+  const here = await visit("1.x", { transport: "http", url: urlOf(placeOf("sse")) });
   expect(cellOf(here)).toBe("405");
   expect(await visit("1.x", { transport: "http", url: `${pair.url}/sse` })).toEqual(here);
 });
