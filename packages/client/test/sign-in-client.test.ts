@@ -10,8 +10,14 @@ import { scratchFolder } from "./state-folder.ts";
 
 const WAIT = { timeout: 20_000, interval: 50 };
 
-const SCOPES: readonly (readonly [string, string, Partial<FakeProvider>, Record<string, unknown>])[] = [
+const SCOPES: readonly (readonly [string, string | null, Partial<FakeProvider>, Record<string, unknown>])[] = [
   ["nothing said", "openid", {}, {}],
+  [
+    "nothing said, by an issuer without OpenID",
+    null,
+    { metadata: { id_token_signing_alg_values_supported: undefined } },
+    {},
+  ],
   ["the metadata's", "docs:read", { resource: { scopes_supported: ["docs:read"] } }, {}],
   ["a flag's", "mine", { resource: { scopes_supported: ["docs:read"] } }, { areScopesGiven: true, scopes: ["mine"] }],
   ["the challenge's", "docs:write", { challenge: 'scope="docs:write"' }, {}],

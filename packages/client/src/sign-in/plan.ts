@@ -61,6 +61,7 @@ export async function makePlan(
       // Of another issuer they mean nothing.
       held: known.session?.issuer === metadata.issuer ? known.session.scopes : [],
       known: metadata.scopes_supported,
+      isOpenid: metadata.id_token_signing_alg_values_supported !== undefined,
     });
     const audience = settings.oidc.audience ?? server.smcp.audience;
     return { issuer: metadata.issuer, namedBy, metadata, scopes, resource, audience, advice: server.smcp };

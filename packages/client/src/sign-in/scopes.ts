@@ -12,14 +12,16 @@ export interface ScopeWishes {
   readonly held: readonly string[];
   /** What the issuer's metadata lists; `undefined`: it does not say. */
   readonly known: readonly string[] | undefined;
+  /** Whether the issuer tells people apart (OpenID Connect), and not only what they may. */
+  readonly isOpenid: boolean;
 }
 
 /**
- * The challenge's scopes, else those given, else the metadata's, else `openid`; given ones always. With them `openid` and
+ * The challenge's scopes, else those given, else the metadata's, else `openid` or none at all; given ones always. With them `openid` and
  * `offline_access` (who it is, and not to be asked again) where the issuer lists them.
  */
-export function chooseScopes({ challenged, given, listed, held, known }: ScopeWishes): string[] {
-  const fallback = challenged.length > 0 ? [] : listed.length > 0 ? listed : ["openid"];
+export function chooseScopes({ challenged, given, listed, held, known, isOpenid }: ScopeWishes): string[] {
+  const fallback = challenged.length > 0 ? [] : listed.length > 0 ? listed : isOpenid ? ["openid"] : [];
   const extra = ["openid", "offline_access"].filter((one) => known?.includes(one) === true);
   return [...new Set([...challenged, ...(given ?? fallback), ...held, ...extra])].filter((one) => SCOPE.test(one));
 }
