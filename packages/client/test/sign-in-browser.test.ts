@@ -1,7 +1,10 @@
-import { request } from "node:http";
-
+import { silentLog } from "@smcp/core";
 import { expect, test, vi } from "vitest";
 
+import { startBrowserFlow } from "../src/sign-in/browser.ts";
+import { boundedFetch } from "../src/tokens/bounded-fetch.ts";
+import { configureIssuer } from "../src/tokens/issuer-link.ts";
+import { readIssuerMetadata } from "../src/tokens/issuer-metadata.ts";
 import { startFakeProvider, type FakeProvider } from "./fake-provider.ts";
 import { CALL, errorIn, startInFront, startProtected } from "./protected.ts";
 import { post, speak, type Spoken } from "./speak.ts";
@@ -237,23 +240,60 @@ test("a client that ends gives its sign-in up: nobody listens any more", async (
   const redirect = new URL(person.opened[0] ?? "").searchParams.get("redirect_uri") ?? "";
   await client.close();
   await vi.waitFor(async () => {
-    const refused = await new Promise((resolve) =>
-      request(redirect)
-        .once("error", resolve)
-        .once("response", () => resolve(undefined))
-        .end(),
-    );
-    expect(refused).toMatchObject({ code: "ECONNREFUSED" });
+    await expect(speak(redirect)).rejects.toMatchObject({ code: "ECONNREFUSED" });
   }, WAIT);
 });
 
-test("a sign-in under way is waited for: later requests are answered as soon as it is done", async () => {
+test("requests at once are told of the same sign-in, and go on as soon as it is done", async () => {
   const { url, backend } = await startProtected();
-  const { client } = await startInFront(url);
+  const person = new Visitor();
+  person.visits = false;
+  const { client, call } = await startInFront(url, {}, person);
   const answers = await Promise.all(Array.from({ length: 20 }, () => post(client.url, "/docs", CALL)));
   expect(new Set(answers.map((one) => errorIn(one).code))).toEqual(new Set([40101]));
-  await vi.waitFor(async () => {
-    await post(client.url, "/docs", CALL);
-    expect(backend.seen.length).toBeGreaterThan(0);
-  }, WAIT);
+  expect(person.opened).toHaveLength(1);
+  person.visits = true;
+  await person.open(new URL(person.opened[0] ?? ""));
+  await vi.waitFor(async () => expect(errorIn(await call())).toBeUndefined(), WAIT);
+  expect(backend.seen).toHaveLength(1);
+});
+
+test("a sign-in that nobody finishes ends after five minutes by the clock on the wall, and nobody listens any more", async () => {
+  await using provider = await startFakeProvider();
+  let ahead = 0;
+  const clock = { now: () => Date.now() + ahead, elapsed: () => performance.now() };
+  const fetch = boundedFetch(5_000);
+  const who = { issuer: provider.url, namedBy: "person", clientId: "x", clientSecret: undefined } as const;
+  let redirectUri: string | undefined;
+  const flow = await startBrowserFlow(
+    {
+      issuer: provider.url,
+      scopes: [],
+      resource: undefined,
+      audience: undefined,
+      client: async (uri) => {
+        redirectUri = uri;
+        const metadata = await readIssuerMetadata(provider.url, "person", fetch);
+        const issuer = await configureIssuer({ ...who, authMethod: undefined, clockTolerance: 0 }, metadata, fetch);
+        return { ...issuer, clientId: "x", registration: undefined };
+      },
+    },
+    { host: "127.0.0.1", ports: [], allowsUnadvertisedPkce: false },
+    {
+      clock,
+      log: silentLog,
+      signal: new AbortController().signal,
+      // The laptop sleeps, and wakes up an hour later.
+      pause: () => {
+        ahead += 3_600_000;
+        return Promise.resolve();
+      },
+    },
+  );
+  expect(await flow.ended).toMatchObject({
+    how: "unanswered",
+    refusal: { refused: "SIGN_IN_REFUSED", facts: { reason: "nobody finished the sign-in in time" } },
+  });
+  await flow.close(false);
+  await expect(speak(redirectUri ?? "")).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
