@@ -1,3 +1,4 @@
+import { Client as DualClient, StreamableHTTPClientTransport as DualTransport } from "@modelcontextprotocol/client";
 import { Client as McpClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
@@ -60,6 +61,28 @@ test("a real app that comes while nobody is signed in comes alive after the sign
   expect(person.listeners).toBe(0);
 });
 
+test("a real app of both eras asks in the modern one first, falls back, and comes alive too", async () => {
+  await using peer = await startMcpPeer();
+  const { client, person } = await startSignedOut(peer.url);
+  person.stayAway();
+  const { promise: changed, resolve } = Promise.withResolvers<void>();
+  const app = new DualClient(
+    { name: "app", version: "1" },
+    {
+      versionNegotiation: { mode: "auto" },
+      listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged: () => resolve() } },
+    },
+  );
+  await app.connect(new DualTransport(new URL("/v1/peer", client.url)));
+  onTestFinished(() => app.close());
+  expect(app.getInstructions()).toBe(REASON);
+  // Its second question did not wait again.
+  expect(person.waits).toEqual([20_000]);
+  person.signIn();
+  await changed;
+  expect((await app.listTools()).tools).toHaveLength(4);
+});
+
 test("a first message waits up to 20 s for the sign-in under way, and is then answered by the server itself", async () => {
   const setup = await start();
   const { client, person, backend } = setup;
@@ -86,6 +109,18 @@ test("server/discover waits too and is then 40101; the same app's initialize doe
   await post(client.url, "/v1/docs", INITIALIZE);
   expect(person.waits).toHaveLength(2);
   expect(backend.seen).toEqual([]);
+});
+
+test("an app that gives up waiting for its discover waits for the rest of the time only", async () => {
+  const { client, person } = await start();
+  const discover = post(client.url, "/v1/docs", DISCOVER);
+  await expect.poll(() => person.waits).toHaveLength(1);
+  const initialize = post(client.url, "/v1/docs", INITIALIZE);
+  await expect.poll(() => person.waits).toHaveLength(2);
+  expect(person.waits[1]).toBeLessThan(20_000);
+  person.signIn();
+  expect((await initialize).headers["mcp-session-id"]).toBe("s-1");
+  await discover;
 });
 
 test("initialize is answered word for word as the contract says, whatever version it asks for", async () => {

@@ -22,16 +22,23 @@ export interface FirstMessage extends Sent {
 export type Welcome = "again" | { readonly answer: string } | Refusal;
 
 const LIMIT: Duration = 20_000;
-/** An app of both eras asks twice: it has waited once when its second message comes. */
+/** How long after its first message an app's second one may come. */
 const MEMORY: Duration = 60_000;
 const MAX_REMEMBERED = 256;
 /** An `initialize` says a few words of its app: nobody keeps megabytes here. */
 const MAX_HANDSHAKE = 64 * 1_024;
 
+/** The wait of an app's `server/discover`. */
+interface Wait {
+  readonly since: number;
+  /** It was in vain. */
+  isOver: boolean;
+}
+
 export class Reception {
   readonly #gateway: Gateway;
-  /** By app: when its `server/discover` has waited in vain. */
-  readonly #waited = new Map<string, number>();
+  /** By app. */
+  readonly #waits = new Map<string, Wait>();
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
@@ -42,29 +49,35 @@ export class Reception {
     const { refusal, message, isRepeated } = first;
     if (refusal.refused !== "SIGN_IN_PENDING" || !isOpening(message)) return refusal;
     if (isRepeated) return answer(first, refusal);
-    const { tokens } = this.#gateway;
-    if (this.#mayWait(first)) {
-      if (await tokens.signedIn(LIMIT)) return "again";
-      if (message.method === "server/discover") this.#remember(first);
-      if (first.isGone()) return refusal;
-    }
+    if (await this.#isSignedIn(first)) return "again";
+    if (first.isGone()) return refusal;
     // Asked anew: there is less time left by now, or it is another attempt.
-    const now = await tokens.get();
+    const now = await this.#gateway.tokens.get();
     if (isRefusal(now)) return answer(first, now);
     return now === undefined ? answer(first, refusal) : "again";
   }
 
-  #mayWait(first: FirstMessage): boolean {
+  /** Waits, but once for each app: one of both eras asks twice, and does not wait for ever for its first answer. */
+  async #isSignedIn(first: FirstMessage): Promise<boolean> {
+    const { tokens } = this.#gateway;
     const app = nameOf(first);
-    const waited = this.#waited.get(app);
-    this.#waited.delete(app);
-    const isSecond = waited !== undefined && performance.now() - waited < MEMORY;
-    return !isSecond || first.message.method !== "initialize";
+    if (first.message.method === "initialize") {
+      const left = this.#left(this.#waits.get(app));
+      this.#waits.delete(app);
+      return left > 0 && tokens.signedIn(left);
+    }
+    const wait: Wait = { since: performance.now(), isOver: false };
+    if (this.#waits.size >= MAX_REMEMBERED) this.#waits.clear();
+    this.#waits.set(app, wait);
+    const isSignedIn = await tokens.signedIn(LIMIT);
+    wait.isOver = true;
+    return isSignedIn;
   }
 
-  #remember(first: FirstMessage): void {
-    if (this.#waited.size >= MAX_REMEMBERED) this.#waited.clear();
-    this.#waited.set(nameOf(first), performance.now());
+  #left(wait: Wait | undefined): Duration {
+    const passed = wait ? performance.now() - wait.since : Infinity;
+    if (!wait || passed > MEMORY) return LIMIT;
+    return wait.isOver ? 0 : Math.max(0, LIMIT - passed);
   }
 }
 
