@@ -6,6 +6,7 @@ import type { Backend, ServerSettings } from "@smcp/config";
 import { systemClock, type Log } from "@smcp/core";
 
 import { Callers } from "./auth/callers.ts";
+import { ProofJudge } from "./auth/dpop.ts";
 import { TokenValidator } from "./auth/validator.ts";
 import { journey, type Journey } from "./exchange/pipeline.ts";
 import type { Parts } from "./parts.ts";
@@ -59,10 +60,13 @@ export async function compose(
     bridges.set(backend.id, bridge);
     return { backend, upstream: bridge };
   });
+  // What was used once stays used over a reload.
+  const proofs = before?.parts.proofs ?? new ProofJudge(systemClock);
   const parts: Parts = {
     settings,
     routes: new RouteTable(routes),
-    callers: new Callers(validator),
+    callers: new Callers(validator, proofs),
+    proofs,
     seal: key && new Seal(key),
     openStreams: before?.parts.openStreams ?? new OpenStreams(),
   };

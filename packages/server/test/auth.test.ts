@@ -106,7 +106,7 @@ describe("a request without a good credential reaches no backend", () => {
     ["an issue date in the future", (i) => i.token({ iat: now() + HOUR, exp: now() + 2 * HOUR })],
     ["a start in the future", (i) => i.token({ nbf: now() + HOUR })],
     ["no subject", (i) => i.token({ sub: undefined })],
-    ["a binding to a key", (i) => i.token({ cnf: { jkt: "x" } })],
+    ["a binding that is not understood", (i) => i.token({ cnf: { "x5t#S256": "x" } })],
     ["the type of a logout token", (i) => i.token({}, { typ: "logout+jwt" })],
     ["the type of a proof", (i) => i.token({}, { typ: "dpop+jwt" })],
     ["the marks of an ID token", (i) => i.token({ nonce: "n" }, { typ: "JWT" })],
@@ -302,6 +302,7 @@ describe("what the server says of itself", () => {
       resource: at.server.url,
       authorization_servers: [at.issuer.issuer],
       bearer_methods_supported: ["header"],
+      dpop_signing_alg_values_supported: ["ES256", "EdDSA", "Ed25519"],
       resource_name: "smcp",
       smcp: { flows: [], audience: "api" },
     });

@@ -26,7 +26,7 @@ const command = {
 
 // Which of them the gateway itself decides on: passing them on would undo that.
 export const OWN_HEADERS =
-  /^(?:authorization|proxy-.*|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-length|expect|x-forwarded-.*|x-request-id|x-subject|x-email|forwarded)$/;
+  /^(?:authorization|dpop|proxy-.*|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-length|expect|x-forwarded-.*|x-request-id|x-subject|x-email|forwarded)$/;
 
 const common = {
   name: field(maybe(name()), { description: "name for people", fallback: "the id" }),

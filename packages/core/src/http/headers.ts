@@ -13,7 +13,6 @@ const ONCE: ReadonlySet<string> = new Set([
   "content-length",
   "content-type",
   "cookie",
-  "dpop",
   "expect",
   "host",
   "last-event-id",

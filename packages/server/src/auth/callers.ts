@@ -1,11 +1,13 @@
 /** Decides who a request is from: the one way in for every kind of caller. */
+import { hash } from "node:crypto";
 import type { Socket } from "node:net";
 
 import { isRefusal, refuse, type Refusal } from "@smcp/core";
 
 import type { Arrival } from "../exchange/facts.ts";
-import { bearerToken } from "./bearer.ts";
-import { challenge } from "./challenge.ts";
+import { challenge, challengeBound, challengeProof } from "./challenge.ts";
+import { readCredential, type Credential } from "./credential.ts";
+import type { ProofJudge } from "./dpop.ts";
 import { anonymous, type Principal } from "./principal.ts";
 import type { TokenValidator, Verdict } from "./validator.ts";
 import type { VerifiedToken } from "./verify.ts";
@@ -13,9 +15,11 @@ import type { VerifiedToken } from "./verify.ts";
 /** Knows every caller, or, without a validator, asks nobody. */
 export class Callers {
   readonly #validator: TokenValidator | undefined;
+  readonly #proofs: ProofJudge;
 
-  constructor(validator: TokenValidator | undefined) {
+  constructor(validator: TokenValidator | undefined, proofs: ProofJudge) {
     this.#validator = validator;
+    this.#proofs = proofs;
   }
 
   /** True when callers must show a credential. */
@@ -36,25 +40,64 @@ export class Callers {
     const known = connection[LAST];
     // A credential of this connection that still holds is compared, not read and hashed again.
     if (known?.header === header && known?.validator === validator && validator.holds(known.verdict)) {
-      return judge(known.verdict.answer, validator, arrival, resourcePath);
+      return this.#judge(known, arrival, resourcePath);
     }
-    const token = bearerToken(header);
-    if (!token) {
-      const refusal = refuse(token === undefined ? "SIGN_IN_NEEDED" : "TOKEN_INVALID");
-      return challenge(refusal, metadataOf(arrival, resourcePath), token === null);
+    const credential = readCredential(header);
+    if (!credential) {
+      const refusal = refuse(credential === undefined ? "SIGN_IN_NEEDED" : "TOKEN_INVALID");
+      return challenge(refusal, metadataOf(arrival, resourcePath), credential === null);
     }
-    const settle = (verdict: Verdict): Principal | Refusal => {
-      connection[LAST] = { header, validator, verdict };
-      return judge(verdict.answer, validator, arrival, resourcePath);
+    const settle = (verdict: Verdict): Principal | Refusal | Promise<Principal | Refusal> => {
+      const fresh = { header, credential, validator, verdict };
+      connection[LAST] = fresh;
+      return this.#judge(fresh, arrival, resourcePath);
     };
-    const verdict = validator.validate(token);
+    const verdict = validator.validate(credential.token);
     return verdict instanceof Promise ? verdict.then(settle) : settle(verdict);
+  }
+
+  /** What a verdict means for this request: its audience, and the proof where the token is bound to a key. */
+  #judge(known: Remembered, arrival: Arrival, path: string): Principal | Refusal | Promise<Principal | Refusal> {
+    const { credential, validator, verdict } = known;
+    const { answer } = verdict;
+    const token = isRefusal(answer) ? answer : forUs(answer, validator, arrival, path);
+    const isProved = credential.scheme === "dpop";
+    if (isRefusal(token)) return refuseToken(token, isProved, metadataOf(arrival, path));
+    const { principal, boundTo } = token;
+    if (!isProved && boundTo === undefined) return principal;
+    if (isProved && boundTo !== undefined) return this.#prove(known, token, arrival, path);
+    const reason = isProved
+      ? "it is bound to no key, and comes as if it were"
+      : "it is bound to a key, and comes alone";
+    return refuseToken(refuse("TOKEN_INVALID", undefined, { reason }), true, metadataOf(arrival, path));
+  }
+
+  /** Judges the proof anew with every request, however well its token is known. */
+  async #prove(
+    known: Remembered,
+    { principal, boundTo = "" }: VerifiedToken,
+    arrival: Arrival,
+    path: string,
+  ): Promise<Principal | Refusal> {
+    const { method, target, headers } = arrival.admitted;
+    const broken = await this.#proofs.judge(headers.get("dpop"), {
+      method,
+      url: arrival.origin + target.path,
+      tokenHash: (known.tokenHash ??= hash("sha256", known.credential.token, "base64url")),
+      thumbprint: boundTo,
+    });
+    if (broken === undefined) return principal;
+    const refusal = refuse("PROOF_INVALID", undefined, { reason: `the proof: ${broken}` });
+    return challengeProof(refusal, metadataOf(arrival, path));
   }
 }
 
 /** What the last credential of a connection was found to be: the next request on it mostly brings the same one. */
 interface Remembered {
   readonly header: string | undefined;
+  readonly credential: Credential;
+  /** Its token's SHA-256 in base64url, where a proof asked for it. */
+  tokenHash?: string;
   readonly validator: TokenValidator;
   readonly verdict: Verdict;
 }
@@ -69,21 +112,20 @@ function metadataOf({ origin }: Arrival, resourcePath: string): string {
   return `${origin}${METADATA_PATH}${resourcePath === "/" ? "" : resourcePath}`;
 }
 
-function judge(
-  answer: VerifiedToken | Refusal,
+function refuseToken(refusal: Refusal, isBound: boolean, metadata: string): Refusal {
+  if (refusal.refused !== "TOKEN_INVALID") return refusal;
+  return isBound ? challengeBound(refusal, metadata) : challenge(refusal, metadata, true);
+}
+
+function forUs(
+  token: VerifiedToken,
   validator: TokenValidator,
   arrival: Arrival,
   path: string,
-): Principal | Refusal {
-  const judged = isRefusal(answer) ? answer : forUs(answer, validator, arrival, path);
-  if (!isRefusal(judged) || judged.refused !== "TOKEN_INVALID") return judged;
-  return challenge(judged, metadataOf(arrival, path), true);
-}
-
-function forUs(token: VerifiedToken, validator: TokenValidator, arrival: Arrival, path: string): Principal | Refusal {
-  if (validator.isAudienceOf(token)) return token.principal;
+): VerifiedToken | Refusal {
+  if (validator.isAudienceOf(token)) return token;
   // A Host that anybody may choose is no audience: a token for another service would pass under that service's name.
   const resources = arrival.isOriginOurs ? [arrival.origin, `${arrival.origin}/`, `${arrival.origin}${path}`] : [];
-  if (token.audiences.some((one) => resources.includes(one))) return token.principal;
+  if (token.audiences.some((one) => resources.includes(one))) return token;
   return refuse("TOKEN_INVALID", undefined, { reason: "its audience is another service" });
 }

@@ -24,15 +24,20 @@ const OTHER_PAYLOAD_TYPES = new Set(["ID", "Refresh", "Logout"]);
 
 /** Decodes a token that is shaped like a JWT with an issuer; `undefined` for anything else. */
 export function readToken(token: string): UnverifiedToken | undefined {
-  if (!SHAPE.test(token)) return undefined;
-  const [head = "", body = "", signature = ""] = token.split(".");
-  // Several spellings of one signature would be several tokens to whoever keys by the text.
-  if (!isCanonicalBase64(signature)) return undefined;
-  const header = decode(head);
-  const payload = decode(body);
+  const parts = splitToken(token);
+  const header = parts && decodePart(parts.head);
+  const payload = parts && decodePart(parts.body);
   const issuer = payload?.["iss"];
   if (!header || !payload || typeof issuer !== "string") return undefined;
   return { header, payload, issuer };
+}
+
+/** The first two parts of a text that is shaped like a JWT, still encoded; `undefined` for anything else. */
+export function splitToken(token: string): { readonly head: string; readonly body: string } | undefined {
+  if (!SHAPE.test(token)) return undefined;
+  const [head = "", body = "", signature = ""] = token.split(".");
+  // Several spellings of one signature would be several tokens to whoever keys by the text.
+  return isCanonicalBase64(signature) ? { head, body } : undefined;
 }
 
 /** The rule that a token breaks by its header or by being a token of another kind; `undefined` when it may be verified. */
@@ -70,7 +75,8 @@ function refuseIdToken(payload: Claims): string | undefined {
   return undefined;
 }
 
-function decode(part: string): Claims | undefined {
+/** The JSON object in one part; `undefined` where there is none. */
+export function decodePart(part: string): Claims | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Claims) : undefined;

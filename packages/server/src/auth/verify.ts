@@ -15,6 +15,8 @@ export interface VerifiedToken {
   readonly audiences: readonly string[];
   /** Seconds since 1970. */
   readonly expires: number;
+  /** The thumbprint of the key that the token is bound to: without a proof of that key it is good for nothing. */
+  readonly boundTo: string | undefined;
 }
 
 /** Seconds that two clocks may differ. */
@@ -78,7 +80,8 @@ function judgeClaims(payload: Claims & JWTPayload, issuer: Issuer): VerifiedToke
   if (broken !== undefined)
     return refuse("CLAIM_MISSING", undefined, { reason: `the claim "${broken}" breaks its rule` });
   const { sub = "", exp = 0 } = payload;
-  return { principal: toPrincipal(payload, sub, clientId, issuer), audiences, expires: exp };
+  const { jkt: boundTo } = (payload["cnf"] ?? {}) as { jkt?: string };
+  return { principal: toPrincipal(payload, sub, clientId, issuer), audiences, expires: exp, boundTo };
 }
 
 function refuseByClaims(payload: JWTPayload, audiences: readonly string[]): string | undefined {
@@ -86,7 +89,15 @@ function refuseByClaims(payload: JWTPayload, audiences: readonly string[]): stri
   if (typeof sub !== "string" || sub === "" || sub.length > 512) return "its subject is not a short string";
   if (!Number.isSafeInteger(exp) || exp - iat > MAX_LIFETIME) return "it lives for longer than a day";
   if (audiences.length === 0 || audiences.length > 5) return "it has no audience, or more than five";
-  return payload["cnf"] === undefined ? undefined : "it is bound to a key, which is not supported yet";
+  return isKnownBinding(payload["cnf"]) ? undefined : "it is bound to something that cannot be proved here";
+}
+
+/** A binding that is not understood is not kept either: only the thumbprint of a key is, alone. */
+function isKnownBinding(cnf: unknown): boolean {
+  if (cnf === undefined) return true;
+  if (typeof cnf !== "object" || cnf === null || Object.keys(cnf).join() !== "jkt") return false;
+  const { jkt } = cnf as Claims;
+  return typeof jkt === "string" && /^[A-Za-z0-9_-]{43}$/.test(jkt);
 }
 
 function refuseByClient(clientId: string | undefined, { allowedClients }: Issuer): string | undefined {

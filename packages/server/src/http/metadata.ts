@@ -1,6 +1,7 @@
 /** RFC 9728: what a client must know to sign in for a resource. Pure. */
 import type { ServerSettings } from "@smcp/config";
 
+import { PROOF_ALGORITHMS } from "../auth/dpop-key.ts";
 import { clientDocumentUrl } from "./client-document.ts";
 
 /**
@@ -23,6 +24,7 @@ export function resourceMetadata(
     authorization_servers: issuers.map(({ issuer }) => issuer),
     scopes_supported: client.scopes,
     bearer_methods_supported: ["header"],
+    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
     resource_name: resource.name,
     smcp: {
       client_id: client.clientId,

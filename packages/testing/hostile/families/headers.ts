@@ -92,7 +92,6 @@ const SENSITIVE = [
   "Content-Type: application/json",
   "Content-Encoding: identity",
   "Cookie: a=b",
-  "DPoP: a.b.c",
   "Last-Event-ID: 1",
   "Origin: http://{host}",
   "X-Request-Id: 5f1a3c1e-7e7a-4bd0-9c59-0123456789ab",
