@@ -47,7 +47,8 @@ export const DEFAULT_TUNING: StdioTuning = {
   maxStreams: 4,
   maxKept: { messages: 256, bytes: 4 << 20 },
   maxUnread: 4 << 20,
-  probeLimit: 5_000,
+  // Programs that are fetched when they are first started take their time.
+  probeLimit: 10_000,
   // A stale "legacy" would go unnoticed for ever: clients fall back and say nothing.
   verdictTtl: { modern: 3_600_000, legacy: 600_000, silent: 15_000 },
   toolsTtl: 60_000,
