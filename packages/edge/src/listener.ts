@@ -8,9 +8,10 @@ import { describeError, Failure, refuse, toWire, type Duration, type Log, type R
 
 import { Desk } from "./desk.ts";
 import { judgeFraming } from "./framing.ts";
-import { isEnding, Reply } from "./reply.ts";
+import { Reply } from "./reply.ts";
 import { Place } from "./ring.ts";
 import { createSecureServer, type ListenerTls } from "./secure-server.ts";
+import { Turns } from "./turns.ts";
 
 export interface ListenerOptions {
   readonly host: string;
@@ -51,28 +52,34 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const open = new Place<Reply>(undefined);
   const nextId = requestIds();
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse, isAwaited = false, early?: Refusal): void => {
-    // Nobody would be answered: what stands behind a request that ends its connection is not asked for.
-    if (isEnding(incoming.socket)) return;
     const reply = new Reply(incoming, outgoing, desk, nextId());
     reply.isAwaited = isAwaited;
     const place = new Place(reply);
     place.enter(open);
     reply.onClosed(() => place.leave());
-    const refusal = judgeFraming(incoming) ?? early;
+    const malformed = judgeFraming(incoming);
+    reply.isLast = malformed !== undefined;
+    const refusal = malformed ?? early;
     if (refusal) reply.refuse(refusal);
     else if (incoming.rawHeaders.length > MAX_HEADERS * 2) reply.refuse(refuse("HEADERS_TOO_LARGE"));
     else handleSafely(options, incoming, outgoing, reply);
   };
+  const turns = new Turns();
+  const arrive: typeof serve = (incoming, outgoing, isAwaited, early) => {
+    const { socket } = incoming;
+    if (outgoing.socket === null) turns.wait(socket, outgoing, () => serve(incoming, outgoing, isAwaited, early));
+    else if (!socket.writableEnded) serve(incoming, outgoing, isAwaited, early);
+  };
   const { server, release } = createFor(options);
-  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => serve(incoming, outgoing));
+  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => arrive(incoming, outgoing));
   // One more than allowed is let through, so that the surplus is seen instead of silently cut.
   server.maxHeadersCount = MAX_HEADERS + 1;
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections;
   server.on("checkContinue", (incoming: IncomingMessage, outgoing: ServerResponse) =>
-    serve(incoming, outgoing, true, judgeExpectation(incoming)),
+    arrive(incoming, outgoing, true, judgeExpectation(incoming)),
   );
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
-    serve(incoming, outgoing, false, refuse("EXPECTATION_UNKNOWN")),
+    arrive(incoming, outgoing, false, refuse("EXPECTATION_UNKNOWN")),
   );
   server.on("clientError", brokenRequests());
   if (options.connected) server.on(options.tls ? "secureConnection" : "connection", options.connected);

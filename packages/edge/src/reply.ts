@@ -3,7 +3,6 @@
  * into one write, keeps event streams alive, breaks off when a reader does not read, and tells once how it ended.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 
 import { toWire, type Refusal } from "@smcp/core";
 
@@ -31,22 +30,13 @@ const LARGE = 16 * 1_024;
 const KEEP_ALIVE = Buffer.from(":\n\n");
 const BOUNDARY = /(?:^|\n\n|\r\r|\n\r\n|\r\r\n)$/;
 
-const ENDING = Symbol("ending");
-
-interface EndingSocket extends Socket {
-  [ENDING]?: boolean;
-}
-
-/** True once an answer said that its connection ends with it. */
-export function isEnding(socket: Socket): boolean {
-  return (socket as EndingSocket)[ENDING] === true;
-}
-
 export class Reply {
   /** Stands in `X-Request-Id` and in every error. Whoever admits the request may put the caller's own in its place. */
   requestId: string;
   /** Set where the caller waits to be told that its body is wanted. */
   isAwaited = false;
+  /** Set where the connection must not carry another request. */
+  isLast = false;
   /** What the answer refuses, once it does. */
   refusal: Refusal | undefined;
   /** Set on a stream that stays open by design: a shutdown does not wait for it. */
@@ -109,10 +99,7 @@ export class Reply {
     const head: ReplyHead = { status, headers };
     if (this.#onHead) for (const hook of this.#onHead) hook(head);
     head.headers.push("x-request-id", this.requestId);
-    if (this.#mustClose()) {
-      head.headers.push("connection", "close");
-      (this.#incoming.socket as EndingSocket)[ENDING] = true;
-    }
+    if (this.#mustClose()) head.headers.push("connection", "close");
     this.#status = head.status;
     if (flush) {
       this.#held = head.headers;
@@ -196,13 +183,7 @@ export class Reply {
 
   /** Tells a caller that waits for it to send its body. */
   invite(): void {
-    if (!this.isAwaited) return;
-    const invite = (): void => {
-      if (!this.isStarted) this.#outgoing.writeContinue();
-    };
-    // In its turn: while earlier answers are written, Node puts it between the head and the body of this one.
-    if (this.#outgoing.socket) invite();
-    else this.#outgoing.once("socket", invite);
+    if (this.isAwaited) this.#outgoing.writeContinue();
   }
 
   /** Called by the desk about once a second. */
@@ -288,7 +269,7 @@ export class Reply {
   }
 
   #mustClose(): boolean {
-    return this.#desk.isDraining || this.#isUploadPending();
+    return this.isLast || this.#desk.isDraining || this.#isUploadPending();
   }
 
   #isUploadPending(): boolean {

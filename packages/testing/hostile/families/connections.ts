@@ -42,6 +42,12 @@ export const pipelining: Family = {
       "200+ 400|200+ 400 400|200+ 100 400|200+ 100 400 400",
       { client: "200+ 100 200+ 400|200+ 200+ 400" },
     ],
+    [
+      "a good one, then one with a coding that hides a body's end, then another",
+      GOOD + framed(["Transfer-Encoding: gzip, chunked"], CHUNKS) + HIDDEN,
+      "200+ 400",
+    ],
+    ["a hundred and fifty", GOOD.repeat(150), "closed|closed+"],
     ["what is none, then a good one", GARBAGE + HIDDEN, "400"],
     ["a foreign Host, then a good one", head(`GET ${PATH}z HTTP/1.1`, "Host: evil.example") + GOOD, "403 200+"],
     ["one with a bad chunk, then another", chunked(`x\r\n${CHUNKS}`) + HIDDEN, "400"],
