@@ -37,6 +37,11 @@ test("100 requests at the moment of the sign-in are one replay", async () => {
   expect(backend.seen.filter(({ body }) => body === INITIALIZE)).toHaveLength(1);
 });
 
+async function come(url: string): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  await (await fetch(`${url}/v1/docs`, { method: "POST", headers, body: INITIALIZE })).text();
+}
+
 test("there are 256 sessions at most: the one that was not used for longest goes, unless its app listens", async () => {
   const setup = await start();
   const { client, person } = setup;
@@ -44,11 +49,12 @@ test("there are 256 sessions at most: the one that was not used for longest goes
   const heard = await listen(client.url, "/v1/docs", inSession(first));
   const second = await begin(setup);
   const third = await begin(setup);
-  await Promise.all(Array.from({ length: 254 }, () => post(client.url, "/v1/docs", INITIALIZE)));
+  // Over few connections: each new one costs a look at whose it is.
+  for (let n = 0; n < 127; n++) await Promise.all([come(client.url), come(client.url)]);
   const ping = (id: string): Promise<Spoken> => post(client.url, "/v1/docs", PING, inSession(id));
-  expect((await ping(first)).status).toBe(200);
+  expect((await ping(first)).body).toContain('"result":{}');
   expect(errorOf(await ping(second))).toMatchObject({ code: 40101 });
-  expect((await ping(third)).status).toBe(200);
+  expect((await ping(third)).body).toContain('"result":{}');
   expect(heard.isOver).toBe(false);
   expect(person.listeners).toBe(1);
 });
