@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -128,7 +137,12 @@ test("what the dead and strangers left is not believed: the dead are swept, othe
   chmodSync(open, 0o644);
   writeFileSync(join(folder, "7-abc.json"), "{", { mode: 0o600 });
   writeFileSync(join(folder, "x.txt"), "", { mode: 0o600 });
+  const torn = join(folder, "7-def.json.tmp");
+  const fresh = join(folder, "8-def.json.tmp");
+  for (const file of [torn, fresh]) writeFileSync(file, "{", { mode: 0o600 });
+  utimesSync(torn, 1, 1);
   expect(await runningClients(stateFolder)).toEqual([]);
+  expect([existsSync(torn), existsSync(fresh)]).toEqual([false, true]);
   expect([existsSync(dead), existsSync(elsewhere), existsSync(open)]).toEqual([false, true, true]);
   expect(await runningClients(join(stateFolder, "none"))).toEqual([]);
 });

@@ -18,11 +18,11 @@ export async function checkPort(settings: ClientSettings): Promise<Finding> {
   const { host, port, socketPath, stdioPath } = settings;
   if (stdioPath !== undefined) return ok("port", "none is needed: apps speak on stdin and stdout");
   const address = socketPath ?? `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const own = await clientAt(settings);
-  if (own) return ok("port", `smcp client runs on ${own.url} (pid ${own.pid})`);
   if (socketPath !== undefined) return ok("port", `apps come to the socket ${socketPath}`);
   const error = await whyTaken(isLoopbackName(host) && host === "localhost" ? "127.0.0.1" : host, port);
   if (error === undefined) return ok("port", `${address} is free`);
+  const own = error === "EADDRINUSE" ? await clientAt(settings) : undefined;
+  if (own) return ok("port", `smcp client runs on ${own.url} (pid ${own.pid})`);
   if (error === "EADDRINUSE") {
     return fail("port", `${address} is taken by another program`, "stop that program, or choose another --port");
   }

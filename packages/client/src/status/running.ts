@@ -1,6 +1,6 @@
 /** What a running client tells of itself to its own user, in a file of the state folder: written by it, read by `smcp status`. */
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
@@ -58,7 +58,10 @@ export function describeClient({ client, settings, gateway, startedAt }: Told): 
 }
 
 const FOLDER = "clients";
+const TEMPORARY = ".tmp";
 const PAUSE: Duration = 1_000;
+/** Writing takes milliseconds: what is older was left by somebody who was killed. */
+const OLD: Duration = 60_000;
 
 /** The file of this process. Nothing of it ever stops the client: what cannot be written is told once. */
 export class StatusFile {
@@ -84,9 +87,11 @@ export class StatusFile {
     if (this.#timer === undefined && !this.#isOver) this.#timer = setTimeout(() => void this.#write(), PAUSE).unref();
   }
 
-  /** Writes it now. Never rejects. */
+  /** Writes it now, and takes away what clients left that were killed. Never rejects. */
   async open(): Promise<void> {
     await this.#write();
+    // Nobody waits for it: there may be many.
+    void runningClients(join(this.#folder, "..")).catch(() => undefined);
   }
 
   /** Takes the file away. Never rejects. */
@@ -105,7 +110,7 @@ export class StatusFile {
   }
 
   async #replace(): Promise<void> {
-    const temporary = `${this.#file}.tmp`;
+    const temporary = this.#file + TEMPORARY;
     try {
       await openFolder(join(this.#folder, ".."));
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -125,6 +130,10 @@ export async function runningClients(stateFolder: string): Promise<RunningClient
   const found: RunningClient[] = [];
   for (const name of await namesIn(folder)) {
     const file = join(folder, name);
+    if (name.endsWith(TEMPORARY)) {
+      await sweepOld(file);
+      continue;
+    }
     const client = readClient(await readPrivate(file).catch(() => undefined));
     if (!client || client.host !== hostname()) continue;
     if (isAlive(client.pid)) found.push(client);
@@ -142,10 +151,18 @@ export async function clientAt({ stateFolder, port, socketPath }: ClientSettings
 
 async function namesIn(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).filter((name) => /^\d+-[0-9a-f]+\.json$/.test(name));
+    return (await readdir(folder)).filter((name) => /^\d+-[0-9a-f]+\.json(?:\.tmp)?$/.test(name));
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
     throw error;
+  }
+}
+
+async function sweepOld(file: string): Promise<void> {
+  try {
+    if (Date.now() - (await stat(file)).mtimeMs > OLD) await unlink(file);
+  } catch {
+    // Whoever wrote it was faster.
   }
 }
 
