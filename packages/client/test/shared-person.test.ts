@@ -92,7 +92,7 @@ test("a missing scope asks a person once for it; the token serves everything els
   const challenge = { error: "insufficient_scope", scope: "openid write" };
   const refused = await Promise.all([b.tokens.renew(used, challenge), b.tokens.renew(used, challenge)]);
   expect(refused.map(shown)).toEqual(["SIGN_IN_PENDING", "SIGN_IN_PENDING"]);
-  expect(b.issuer.begun).toEqual([{ scopes: ["openid", "write"], metadata: undefined }]);
+  expect(b.issuer.begun).toEqual([{ scopes: ["openid", "write"], metadata: undefined, isStepUp: true }]);
   expect(await get(b)).toBe("access-0");
   b.clock.pass(1_000);
   await b.issuer.finish(b.issuer.session("1", { scopes: ["openid"] }));

@@ -21,7 +21,7 @@ const LOOK: Duration = 1_000;
 interface Secrets {
   readonly verifier: string;
   readonly state: string;
-  /** Absent where no ID token is asked for. */
+  /** Absent where an ID token need not come. */
   readonly nonce: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export async function startBrowserFlow(
     const secrets = {
       state,
       verifier: library.randomPKCECodeVerifier(),
-      nonce: request.scopes.includes("openid") ? library.randomNonce() : undefined,
+      nonce: isIdTokenSure(request, client) ? library.randomNonce() : undefined,
     };
     const url = await authorizationUrl(client, request, secrets, callback.redirectUri);
     const expiresAt = parts.clock.now() + PATIENCE;
@@ -66,6 +66,12 @@ export async function startBrowserFlow(
     await callback[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A provider that does not say that it knows `openid` may ignore it, and then gives no ID token. */
+function isIdTokenSure({ scopes }: FlowRequest, { configuration }: FlowClient): boolean {
+  const known = configuration.serverMetadata().scopes_supported;
+  return scopes.includes("openid") && known?.includes("openid") === true;
 }
 
 /** A provider that ignores the challenge would give the session to whoever caught the code. */

@@ -112,8 +112,8 @@ async function registeredClient(
       ...(isLoopbackName(new URL(issuer).hostname) && { execute: [library.allowInsecureRequests] }),
     },
   );
-  const { client_id: clientId, client_secret: text } = configuration.clientMetadata();
-  const secret = typeof text === "string" && text !== "" ? new Secret(text) : undefined;
+  const { client_id: clientId } = configuration.clientMetadata();
+  const secret = secretOf(configuration.clientMetadata(), metadata);
   registrations.last = { issuer, clientId, redirectUri, secret };
   return { clientId, secret };
 }
@@ -131,11 +131,30 @@ function registrationFor({ scopes }: Plan, redirectUri: string | undefined): Par
   };
 }
 
+/** The secret that a registration came with, where it is used: many send one to a client that asked for none. */
+function secretOf(
+  client: ClientMetadata,
+  { token_endpoint_auth_methods_supported: offered }: ServerMetadata,
+): Secret | undefined {
+  const { client_secret: text, token_endpoint_auth_method: method } = client;
+  if (typeof text !== "string" || text === "" || method === "none") return undefined;
+  const isTaken = offered?.some((one) => one.startsWith("client_secret_")) ?? true;
+  return isTaken ? new Secret(text) : undefined;
+}
+
 /** The library discovers the issuer again before it registers: it is told what is known already. */
 function knowing(metadata: ServerMetadata, fetch: BoundedFetch): BoundedFetch {
-  return (url, options) => {
-    if (options?.method === "POST") return fetch(url, options);
-    const headers = { "content-type": "application/json" };
-    return Promise.resolve(new Response(JSON.stringify(metadata), { status: 200, headers }));
-  };
+  return (url, options) =>
+    options?.method === "POST" ? fetch(url, options).then(completed) : Promise.resolve(json(200, metadata));
+}
+
+/** What RFC 7591 wants of a registration's answer and many leave out: its status, and that the secret never ends. */
+async function completed(response: Response): Promise<Response> {
+  if (!response.ok) return response;
+  const answer: unknown = await response.json();
+  return json(201, typeof answer === "object" ? { client_secret_expires_at: 0, ...answer } : answer);
+}
+
+function json(status: number, value: unknown): Response {
+  return new Response(JSON.stringify(value), { status, headers: { "content-type": "application/json" } });
 }

@@ -13,6 +13,7 @@ import { isResourceOf, readMetadata, type ClientAdvice, type ServerMetadata } fr
 import type { Session } from "../tokens/session.ts";
 import { isMicrosoft } from "./microsoft.ts";
 import { chooseScopes } from "./scopes.ts";
+import { readOwnIssuer } from "./server-as-issuer.ts";
 import type { SignInReason } from "./sign-in.ts";
 
 /** What is known of the past. */
@@ -38,6 +39,9 @@ export interface Plan {
 const NO_ADVICE: ClientAdvice = { clientId: undefined, clientDocument: undefined, flows: [], audience: undefined };
 const NOTHING: ServerMetadata = { resource: undefined, issuers: [], scopes: [], smcp: NO_ADVICE };
 
+/** What the server says, and whether it is its own issuer for want of another. */
+type Learnt = ServerMetadata & { readonly isOwnIssuer?: boolean };
+
 /** Learns it. Never rejects. */
 export async function makePlan(
   settings: ClientSettings,
@@ -53,13 +57,15 @@ export async function makePlan(
   if (isRefusal(resource)) return resource;
   const namedBy = settings.oidc.issuer === undefined ? "server" : "person";
   try {
-    const metadata = await readIssuerMetadata(issuer, namedBy, fetch);
+    const metadata = await (server.isOwnIssuer === true
+      ? readOwnIssuer(settings, fetch)
+      : readIssuerMetadata(issuer, namedBy, fetch));
+    if (isRefusal(metadata)) return metadata;
     const scopes = chooseScopes({
       challenged: why.scopes ?? [],
       given: settings.oidc.areScopesGiven === true ? settings.oidc.scopes : undefined,
       listed: server.scopes,
-      // Of another issuer they mean nothing.
-      held: known.session?.issuer === metadata.issuer ? known.session.scopes : [],
+      held: heldAt(metadata, known),
       known: metadata.scopes_supported,
       isOpenid: metadata.id_token_signing_alg_values_supported !== undefined,
     });
@@ -76,7 +82,7 @@ async function learn(
   why: SignInReason,
   fetch: BoundedFetch,
   log: Log,
-): Promise<ServerMetadata | Refusal> {
+): Promise<Learnt | Refusal> {
   const isNamed = oidc.issuer !== undefined;
   if (serverUrl.protocol !== "https:" && !isLoopbackName(serverUrl.hostname) && !isNamed) {
     return refused(
@@ -89,10 +95,12 @@ async function learn(
     log.warn({ reason: metadata.away }, "cannot read the server's metadata: only what the flags say is asked for");
   }
   if ("resource" in metadata) return metadata;
-  if (isNamed) return NOTHING;
-  return refused(
-    `the smcp server at ${serverUrl.host} does not say at which identity provider to sign in: give --oidc-issuer and --oidc-client-id`,
-  );
+  return isNamed ? NOTHING : { ...NOTHING, issuers: [serverUrl.origin], isOwnIssuer: true };
+}
+
+/** The scopes of the session that there is; of another issuer they mean nothing. */
+function heldAt({ issuer }: IssuerMetadata, { session }: Known): readonly string[] {
+  return session?.issuer === issuer ? session.scopes : [];
 }
 
 function chooseIssuer(

@@ -22,6 +22,8 @@ export interface SignInPort {
 export interface SignInReason {
   /** The scopes that the server's challenge names: asked for beside those of the session that there is. */
   readonly scopes?: readonly string[];
+  /** The token is good, and only lacks them: a provider that was asked for them before will not help. */
+  readonly isStepUp?: boolean;
   /** Where the challenge says that the server's metadata is. */
   readonly metadata?: string | undefined;
   /** A person asked for it (`smcp login`): pauses after attempts that nobody answered do not count. */

@@ -130,7 +130,7 @@ class Starter {
     const { last, asked } = history;
     if (last?.until !== undefined && last.until > this.#now()) return refusalIn(history, last.nonce);
     const { scopes = [] } = why;
-    if (scopes.length === 0 || !asked || !scopes.every((one) => asked.includes(one))) return undefined;
+    if (why.isStepUp !== true || !asked || !scopes.every((one) => asked.includes(one))) return undefined;
     const session = await this.#parts.store.read();
     // A session that is over is signed in anew; one that lives was refused for its scopes.
     const isAlive = session && this.#now() < session.obtainedAt + (session.lifetime ?? Number.POSITIVE_INFINITY);

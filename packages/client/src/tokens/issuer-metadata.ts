@@ -12,6 +12,11 @@ export class IssuerUnusable extends Error {
   override readonly name = "IssuerUnusable";
 }
 
+/** An issuer that has no metadata at any of its addresses. */
+export class IssuerSilent extends Error {
+  override readonly name = "IssuerSilent";
+}
+
 /** Who named an issuer: a person, whom a slash at its end may be forgiven, or the server. */
 export type NamedBy = "person" | "server";
 
@@ -22,10 +27,11 @@ const OIDC = "/.well-known/openid-configuration";
  * Reads the metadata of an issuer, at each of its addresses in turn.
  *
  * @param issuer one that {@link parseIssuer} took
- * @throws {IssuerUnusable} for metadata that must not be used; any other error means that the issuer is away
+ * @throws {IssuerUnusable} for metadata that must not be used, {@link IssuerSilent} where there is none; any other error
+ * means that the issuer is away
  */
 export async function readIssuerMetadata(issuer: string, by: NamedBy, fetch: BoundedFetch): Promise<ServerMetadata> {
-  let failure = `${new URL(issuer).host} has no metadata of an identity provider`;
+  let failure: string | undefined;
   let isOther = false;
   for (const place of placesOf(new URL(issuer))) {
     const answer = await readDocument(place, fetch);
@@ -39,7 +45,8 @@ export async function readIssuerMetadata(issuer: string, by: NamedBy, fetch: Bou
     judge(metadata, new URL(issuer));
     return metadata;
   }
-  if (!isOther) throw new Error(failure);
+  if (!isOther && failure !== undefined) throw new Error(failure);
+  if (!isOther) throw new IssuerSilent(`${new URL(issuer).host} has no metadata of an identity provider`);
   const hint = by === "person" ? ": check --oidc-issuer" : "";
   throw new IssuerUnusable(`calls itself by another name${hint}`);
 }

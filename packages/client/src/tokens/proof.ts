@@ -54,13 +54,25 @@ function bySecret(library: Library, proof: Proof & { kind: "secret" }, metadata:
   const known = ["client_secret_basic", "client_secret_post"] as const;
   const method = proof.method ?? known.find((one) => offered.includes(one));
   if (method === undefined) throw new IssuerUnusable("takes no client secret; --oidc-auth-method forces one");
-  const send = method === "client_secret_basic" ? library.ClientSecretBasic : library.ClientSecretPost;
+  const send = method === "client_secret_basic" ? basic : library.ClientSecretPost;
   const { file, secret } = proof;
   if (file === undefined) return send(secret.reveal());
   return async (server, client, body, headers) => {
     const current = await readSecretFile(file, "client secret");
     send(current.reveal())(server, client, body, headers);
   };
+}
+
+/** As RFC 6749 wants it, and no more: what a form leaves as it is also reaches issuers that decode nothing. */
+function basic(secret: string): ClientAuth {
+  return (_, { client_id: id }, __, headers) => {
+    const pair = Buffer.from(`${formEncoded(id)}:${formEncoded(secret)}`).toString("base64");
+    headers.set("authorization", `Basic ${pair}`);
+  };
+}
+
+function formEncoded(text: string): string {
+  return new URLSearchParams([["", text]]).toString().slice(1);
 }
 
 function byKey(library: Library, file: string, metadata: ServerMetadata): ClientAuth {

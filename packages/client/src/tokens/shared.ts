@@ -355,7 +355,7 @@ class SharedTokens implements Tokens {
     const missing = scopes.filter((one) => !session.scopes.includes(one) && !this.#steppedUp.has(one));
     if (missing.length === 0) return Promise.resolve(held.token);
     for (const one of missing) if (this.#steppedUp.size < MAX_SCOPES) this.#steppedUp.add(one);
-    this.#stepping = this.#begin(this.#why).finally(() => {
+    this.#stepping = this.#begin({ ...this.#why, isStepUp: true }).finally(() => {
       this.#stepping = undefined;
     });
     return this.#stepping;
