@@ -19,6 +19,18 @@ const NAMES = [
   "requestState",
   "io.modelcontextprotocol/protocolVersion",
   "traceparent",
+  "tracestate",
+  "baggage",
+  "cursor",
+  "protocolVersion",
+  "inputResponses",
+  "ref",
+  "task",
+  "io.modelcontextprotocol/clientCapabilities",
+  "io.modelcontextprotocol/clientInfo",
+  "io.modelcontextprotocol/logLevel",
+  "io.modelcontextprotocol/subscriptionId",
+  "io.modelcontextprotocol/related-task",
   "Method",
   "METHOD",
   "PARAMS",
@@ -101,8 +113,12 @@ const string = fc
     fc.infiniteStream(fc.constantFrom(0, 0, 0, 0, 0, 0, 1, 2, 3)),
   )
   .map(([text, how]) => `"${Array.from(text, (one) => spelled(one, how.next().value ?? 0)).join("")}"`);
+/** A name of the protocol, or of its neighbours, some of its letters in the other case. */
+const anyName = fc
+  .tuple(fc.constantFrom(...NAMES), fc.oneof(fc.constant(0), fc.constant(0), fc.nat()))
+  .map(([text, flips]) => Array.from(text, (one, i) => ((flips >> (i % 31)) & 1 ? one.toUpperCase() : one)).join(""));
 const name = fc
-  .tuple(fc.constantFrom(...NAMES), fc.infiniteStream(fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 0, 1)))
+  .tuple(anyName, fc.infiniteStream(fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 0, 1)))
   .map(([text, how]) => `"${Array.from(text, (one) => spelled(one, how.next().value ?? 0)).join("")}"`);
 const space = fc.constantFrom(...SPACES);
 
@@ -166,6 +182,25 @@ const envelope = fc
   )
   .map(([members, others, gap]) => `{${gap}${[...members, ...others].join(`${gap},`)}${gap}}`);
 
+/** Members at the three levels where names mean something, and one below. */
+const named = fc
+  .tuple(
+    fc.constantFrom(
+      ["{", "}"],
+      ['{"params":{', "}}"],
+      ['{"params":{"_meta":{', "}}}"],
+      ['{"params":{"arguments":{', "}}}"],
+    ),
+    fc.array(
+      fc.tuple(name, fc.constantFrom("1", '"a"', "{}", "[]")).map(([key, held]) => `${key}:${held}`),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    ),
+  )
+  .map(([[open, close], members]) => `${open}${members.join(",")}${close}`);
+
 const piece = fc.constantFrom(
   ...'{}[]",:\\ntfu0123456789eE+-. '.split(""),
   "true",
@@ -177,6 +212,7 @@ const piece = fc.constantFrom(
   "\\ud800",
   "\\x",
   "\u0001",
+  "\u001f",
   "\u007f",
   ...NO_NUMBERS,
   ...NO_SPACES,
@@ -214,6 +250,7 @@ const mutated = fc
 export const jsonText: fc.Arbitrary<string> = fc.oneof(
   { arbitrary: fc.tuple(space, value, space).map((parts) => parts.join("")), weight: 4 },
   { arbitrary: envelope, weight: 3 },
+  { arbitrary: named, weight: 3 },
   { arbitrary: mutated, weight: 4 },
   { arbitrary: soup, weight: 2 },
   { arbitrary: nested, weight: 1 },
