@@ -28,3 +28,14 @@ export function chooseScopes({ challenged, given, listed, held, known, isOpenid 
 
 /** RFC 6749: visible ASCII without quotes and backslash. */
 const SCOPE = /^[!#-[\]-~]{1,200}$/;
+
+/** However many a server may name. */
+export const MAX_SCOPES = 64;
+
+/** The scopes in a challenge's `scope`. */
+export function scopesIn(text = ""): string[] {
+  return text
+    .split(" ")
+    .filter((one) => SCOPE.test(one))
+    .slice(0, MAX_SCOPES);
+}

@@ -5,6 +5,7 @@
  */
 import { describeError, isRefusal, publicMessage, refuse, Secret, type Duration, type Refusal } from "@smcp/core";
 
+import { MAX_SCOPES, scopesIn } from "../sign-in/scopes.ts";
 import type { PendingSignIn, SignInPort, SignInReason } from "../sign-in/sign-in.ts";
 import type { SessionStore } from "../store/store.ts";
 import { identityOf } from "./describe.ts";
@@ -59,7 +60,6 @@ const LOOK_PAUSE: Duration = 5_000;
 const LOOK_PAUSE_OUT: Duration = 1_000;
 /** How long nothing is tried for a token that nothing can renew. */
 const REST: Duration = 5_000;
-const MAX_SCOPES = 64;
 
 class SharedTokens implements Tokens {
   readonly #open: () => Promise<SessionStore>;
@@ -73,6 +73,8 @@ class SharedTokens implements Tokens {
   #attempt: Promise<Token> | undefined;
   /** What was in hand as the attempt under way began. */
   #before: Mine | undefined;
+  /** The access token that was taken last. */
+  #newest: string | undefined;
   #stepping: Promise<Token> | undefined;
   #pending: PendingSignIn | undefined;
   #isAsked: boolean;
@@ -127,7 +129,7 @@ class SharedTokens implements Tokens {
   renew(used: Secret | undefined, challenge: TokenChallenge = {}): Promise<Token> {
     this.#isAsked = true;
     const mine = this.#mine;
-    const scopes = scopesIn(challenge);
+    const scopes = scopesIn(challenge.scope);
     this.#why = { ...(scopes.length > 0 && { scopes }), metadata: challenge.metadata };
     if (!mine || this.#remaining(mine.held) <= 0) return this.#renewed(true);
     const { token } = mine.held;
@@ -293,6 +295,7 @@ class SharedTokens implements Tokens {
   #adopt(session: Session, from?: Moment, isReplacement = false): Secret {
     const held = this.#hold(session, from ?? momentAt(session.obtainedAt, this.#rules.clock), isReplacement);
     this.#mine = { session, held };
+    this.#newest = held.token.reveal();
     this.#failures.clear();
     this.#restsUntil = -Infinity;
     this.#hasNews = this.#isOut;
@@ -340,6 +343,8 @@ class SharedTokens implements Tokens {
 
   /** Takes a sign-in's session; one that was written since then by somebody else is newer. */
   async #take(session: Session): Promise<void> {
+    // Taken from the store already: whoever signed out since then meant it.
+    if (session.accessToken.reveal() === this.#newest) return;
     const store = await this.#opened();
     const stored = await store.read();
     const isNewest = !stored || stored.obtainedAt <= session.obtainedAt;
@@ -389,11 +394,4 @@ class SharedTokens implements Tokens {
 
 function promptOf({ url, code }: PendingSignIn): Partial<SignInState> {
   return { url, ...(code !== undefined && { code }) };
-}
-
-function scopesIn({ scope }: TokenChallenge): string[] {
-  return (scope ?? "")
-    .split(" ")
-    .filter((one) => one !== "")
-    .slice(0, MAX_SCOPES);
 }
