@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 
 /** Which of its sets of scenarios is run. */
@@ -35,7 +35,7 @@ interface Check {
   /** Tells checks of one id apart. */
   readonly name: string;
   readonly status: "SUCCESS" | "FAILURE" | "WARNING" | "SKIPPED";
-  readonly why?: string | undefined;
+  readonly why: string;
 }
 
 /** Everything that a run found, in an order of its own. */
@@ -46,7 +46,7 @@ export interface Found {
 /** What the tool says of the checks that did not pass: for the person who reads a failed test. */
 export function complaintsOf({ checks }: Found): string {
   const bad = checks.filter(({ status }) => status !== "SUCCESS");
-  return bad.map(({ scenario, id, status, why = "" }) => `${status} ${scenario}/${id}: ${why}`).join("\n");
+  return bad.map(({ scenario, id, status, why }) => `${status} ${scenario}/${id}: ${why}`).join("\n");
 }
 
 /** `scenario/id/name: STATUS` of every check, sorted: two runs are alike if these are. */
@@ -116,16 +116,6 @@ function mainOf(tool: Suite["tool"]): string {
   return createRequire(import.meta.url).resolve(`${tool}/dist/index.js`);
 }
 
-/** One folder for each scenario, named after it and the time. */
-async function readChecks(folder: string, prefix: string): Promise<Check[]> {
-  const checks: Check[] = [];
-  for (const name of await readdir(folder)) {
-    const scenario = name.slice(prefix.length).replace(/-\d{4}-\d{2}-\d{2}T[\d-]+Z$/, "");
-    await readInto(checks, join(folder, name), scenario);
-  }
-  return checks;
-}
-
 interface Written {
   readonly id: string;
   readonly name: string;
@@ -133,15 +123,25 @@ interface Written {
   readonly errorMessage?: string;
 }
 
-/** A scenario with a slash in its name is a folder in a folder. */
-async function readInto(checks: Check[], path: string, scenario: string): Promise<void> {
-  const entries = await readdir(path, { withFileTypes: true });
-  for (const entry of entries) {
-    if (entry.isDirectory()) await readInto(checks, join(path, entry.name), `${scenario}/${entry.name}`);
-    if (entry.name !== "checks.json") continue;
-    const found = JSON.parse(await readFile(join(path, entry.name), "utf8")) as readonly Written[];
-    for (const { id, name, status, errorMessage } of found) {
-      if (status !== "INFO") checks.push({ scenario, id, name, status, why: errorMessage });
+const TIME = /-\d{4}-\d{2}-\d{2}T[\d-]+Z$/;
+
+/** One folder for each scenario, named after it and the time; a scenario with a slash in its name is a folder in a folder. */
+async function readChecks(folder: string, prefix: string): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const file of await readdir(folder, { recursive: true })) {
+    if (basename(file) !== "checks.json") continue;
+    const scenario = dirname(file).slice(prefix.length).replace(TIME, "");
+    const found = JSON.parse(await readFile(join(folder, file), "utf8")) as readonly Written[];
+    const words = await lastWords(join(folder, dirname(file)));
+    for (const { id, name, status, errorMessage = "" } of found) {
+      if (status !== "INFO") checks.push({ scenario, id, name, status, why: `${errorMessage}${words}` });
     }
   }
+  return checks;
+}
+
+/** What the app under test wrote: most often why it ended before it had done everything. */
+async function lastWords(folder: string): Promise<string> {
+  const words = await readFile(join(folder, "stderr.txt"), "utf8").catch(() => "");
+  return words.trim() === "" ? "" : `\n  the app: ${words.trim().slice(-1_000)}`;
 }
