@@ -208,6 +208,9 @@ interface HttpSocket extends Socket {
   readonly _httpMessage?: ServerResponse | null;
 }
 
+/** The caller is gone, in the middle of a request or not. */
+const LEFT: ReadonlySet<string | undefined> = new Set(["ECONNRESET", "HPE_INVALID_EOF_STATE"]);
+
 type BrokenRequest = (error: NodeJS.ErrnoException, socket: HttpSocket) => void;
 
 /** What Node's parser refuses is answered in its turn: requests before it are whole, and theirs come first. */
@@ -216,8 +219,10 @@ function brokenRequests(): BrokenRequest {
   const waiting = new WeakSet<Socket>();
   const answer: BrokenRequest = (error, socket) => {
     const before = socket._httpMessage;
-    if (before?.req.complete !== true || error.code === "ECONNRESET") {
+    if (before?.req.complete !== true) {
       answerBrokenRequest(error, socket);
+    } else if (LEFT.has(error.code)) {
+      socket.destroy();
     } else if (!waiting.has(socket)) {
       waiting.add(socket);
       before.once("close", () => {

@@ -79,6 +79,16 @@ it("what is malformed behind requests under way is answered after them, and its 
   expect(statuses(got.text)).toEqual(["HTTP/1.1 200", "HTTP/1.1 400"]);
 });
 
+it("a caller that leaves in the middle of its next request has left", async () => {
+  const { asked, got, socket } = await ask(`${get("/1")}GET /2`);
+  await expect.poll(() => asked.length).toBe(1);
+  const [first] = asked as [Asked];
+  socket.end();
+  await expect.poll(() => first.reply.isClosed).toBe(true);
+  await expect.poll(() => got.isEnded).toBe(true);
+  expect(got.text).toBe("");
+});
+
 it("a connection on which too many requests wait is ended", async () => {
   const { asked, got } = await ask(Array.from({ length: 102 }, (_, i) => get(`/${i}`)).join(""));
   await expect.poll(() => got.isEnded).toBe(true);
