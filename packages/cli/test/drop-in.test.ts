@@ -63,7 +63,7 @@ const ROWS: readonly Row[] = [
   onOff("open"),
   { flag: "profile", text: "work" },
   { flag: "token-store", text: "keyring" },
-  { flag: "dpop", text: "off" },
+  { flag: "dpop", text: "on" },
   onOff("tls"),
   { flag: "tls-cert", text: "/etc/smcp/cert.pem" },
   { flag: "tls-key", text: "/etc/smcp/key.pem" },

@@ -25,7 +25,8 @@ export function readChallenge(headers: UpstreamHeaders): Challenge {
   let scope: string | undefined;
   let metadata: string | undefined;
   for (const [, name, found] of text.slice(0, 4_096).matchAll(PARAMETER)) {
-    if (name === "error") error ??= printable(found ?? "");
+    // One of several challenges may ask for the nonce: that is what can be helped.
+    if (name === "error") error = found === "use_dpop_nonce" ? found : (error ?? printable(found ?? ""));
     else if (name === "scope") scope ??= printable(found ?? "", LONGEST_SCOPE);
     else metadata ??= found;
   }

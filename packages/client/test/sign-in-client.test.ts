@@ -134,7 +134,8 @@ test("a document about the client is its id where the server holds it and the is
       metadata,
       scopes: [],
       resource: undefined,
-      audience: undefined,
+      isBound: false,
+    audience: undefined,
       advice,
     } as const;
     return namedClient(settings, plan)?.clientId;

@@ -134,10 +134,9 @@ export const clientFlags: readonly Flag[] = [
   {
     name: "dpop",
     kind: "string",
-    description: "bind tokens to a key",
+    description: "bind tokens to a key (DPoP); auto: where issuer and server both can",
     fallback: "auto",
     values: ["auto", "on", "off"],
-    unbuilt: ["on"],
   },
   { name: "tls", kind: "switch", description: "https on the local listener", fallback: "false" },
   { name: "tls-cert", kind: "string", description: "its certificate and chain, in PEM" },

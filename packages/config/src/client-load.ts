@@ -162,6 +162,7 @@ function signIn(read: Values, found: FlagValues): ClientSignIn {
     tokenTtlDelta: read.number("oidc-token-ttl-delta"),
     clockTolerance: read.number("oidc-clock-tolerance"),
     ...machineProof(read, found),
+    dpop: read.text("dpop") as NonNullable<ClientSignIn["dpop"]>,
     areScopesGiven: found.origins.has("oidc-scopes"),
     redirectHost: redirectHost(read),
     redirectPorts: read.list("redirect-port").map((one) => redirectPort(one, read)),

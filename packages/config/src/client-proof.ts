@@ -64,6 +64,7 @@ export function tokenFile(read: Values, { origins }: FlagValues): Pick<ClientSet
 /** Sentences about ways to sign in that do nothing beside a token: of those on the command line. */
 export function idleSignIn({ origins }: FlagValues): string[] {
   if (!origins.has("token-file")) return [];
-  const typed = [...origins].filter(([name, origin]) => name.startsWith("oidc-") && origin === `--${name}`);
+  const isIdle = (name: string): boolean => name.startsWith("oidc-") || name === "dpop";
+  const typed = [...origins].filter(([name, origin]) => isIdle(name) && origin === `--${name}`);
   return typed.map(([, origin]) => `"${origin}" does nothing with --token-file: nobody signs in`);
 }

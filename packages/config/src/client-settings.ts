@@ -34,6 +34,8 @@ export interface ClientSignIn {
   readonly redirectPorts?: readonly number[];
   /** Sign in by browser at an issuer that does not say that it knows PKCE. */
   readonly allowsUnadvertisedPkce?: boolean;
+  /** Whether tokens are bound to a key (DPoP). Absent: `auto`, where issuer and server both say that they can. */
+  readonly dpop?: "auto" | "on" | "off";
   /** Accept that the server names another issuer than before. */
   readonly acceptsIssuerChange?: boolean;
 }

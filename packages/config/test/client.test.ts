@@ -41,6 +41,7 @@ test("the defaults are those of the contract", () => {
       cacheTtl: 300_000,
       tokenTtlDelta: 30_000,
       clockTolerance: 30_000,
+      dpop: "auto",
       areScopesGiven: false,
       redirectHost: "127.0.0.1",
       redirectPorts: [],
@@ -175,7 +176,7 @@ describe("the address that a browser is sent back to", () => {
 
 describe("what is not built yet", () => {
   test.each([
-    [{ dpop: "on", "agent-key-file": "x" }, '"--agent-key-file", "--dpop=on" are'],
+    [{ "agent-key-file": "x", "agent-manifest": "x" }, '"--agent-key-file", "--agent-manifest" are'],
     [{ "agent-manifest": "x" }, '"--agent-manifest" is'],
   ])("%j is refused", (flags, names) => {
     expect(() => load({ ...SERVER, ...flags })).toThrow(failure(`${names} not built yet in this version`));

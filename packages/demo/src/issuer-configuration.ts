@@ -45,6 +45,8 @@ export interface IssuerRules {
   readonly tokenTtl: Duration;
   /** Claims of this request alone; they win over those of the client. */
   readonly claimsOf: (context: TokenContext) => Readonly<Record<string, unknown>> | undefined;
+  /** How tokens are bound to a key of the client's (DPoP); `undefined`: they are not. */
+  readonly dpop: { readonly requiresNonce: boolean } | undefined;
   /** `undefined`: machines only. */
   readonly people: PeopleRules | undefined;
 }
@@ -85,7 +87,7 @@ function issuerConfiguration(rules: IssuerRules, key: webcrypto.JsonWebKey): Rec
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      dPoP: { enabled: false },
+      dPoP: dpopFeature(rules),
       ...(people && peopleFeatures(people)),
       resourceIndicators: {
         enabled: true,
@@ -101,6 +103,11 @@ function issuerConfiguration(rules: IssuerRules, key: webcrypto.JsonWebKey): Rec
       },
     },
   };
+}
+
+function dpopFeature({ dpop }: IssuerRules): Record<string, unknown> {
+  if (!dpop) return { enabled: false };
+  return { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => dpop.requiresNonce };
 }
 
 function seconds(duration: Duration): number {

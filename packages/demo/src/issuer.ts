@@ -33,6 +33,8 @@ export interface IssuerOptions {
   readonly scopes?: readonly string[];
   /** Lifetime of access tokens, whole seconds. Default 10 min. */
   readonly tokenTtl?: Duration;
+  /** Bind tokens to a key where the client proves one (DPoP), and whether its proofs need a nonce. Default: never. */
+  readonly dpop?: { readonly requiresNonce: boolean };
   /** Let people sign in too, by browser and by device code. Default: machines only. */
   readonly people?: PeopleOptions;
 }
@@ -109,6 +111,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
     scopes: options.scopes ?? ["openid"],
     tokenTtl: options.tokenTtl ?? 600_000,
     claimsOf: (context) => pending.get(context.get(CLAIMS_HEADER)),
+    dpop: options.dpop,
     people: options.people && peopleRules(options.people),
   };
   const signingKey = createSigningKey();

@@ -4,6 +4,7 @@
  */
 import { refuse, type Duration } from "@smcp/core";
 
+import { boundGrant } from "../tokens/dpop-grant.ts";
 import { grantFailure } from "../tokens/grant-failure.ts";
 import { IssuerUnusable } from "../tokens/issuer-metadata.ts";
 import { openCallback, type Arrived, type Callback, type CallbackPlace } from "./callback.ts";
@@ -83,11 +84,12 @@ function judgePkce({ configuration }: FlowClient, allowsUnadvertised: boolean): 
 }
 
 async function authorizationUrl(
-  { library, configuration }: FlowClient,
+  client: FlowClient,
   request: FlowRequest,
   { verifier, state, nonce }: Secrets,
   redirectUri: string,
 ): Promise<string> {
+  const { library, configuration } = client;
   if (configuration.serverMetadata().authorization_endpoint === undefined) {
     throw new IssuerUnusable("offers no sign-in by browser; use --oidc-flow device");
   }
@@ -100,6 +102,8 @@ async function authorizationUrl(
     ...(needsConsent(request) && { prompt: "consent" }),
     code_challenge: await library.calculatePKCECodeChallenge(verifier),
     code_challenge_method: "S256",
+    // Nobody with another key can use the code (RFC 9449, section 10).
+    ...(request.binding && { dpop_jkt: await request.binding.key.handleFor(client).calculateThumbprint() }),
     ...targetOf(request),
   });
   const page = openable(url.href);
@@ -138,7 +142,7 @@ async function patiently(arrived: Promise<Arrived>, { expiresAt, parts }: Waitin
 
 async function grant(arrived: Arrived, client: FlowClient, { request, secrets, parts }: Waiting): Promise<FlowEnd> {
   const { library, configuration, clientId, registration } = client;
-  const { issuer, scopes, resource } = request;
+  const { issuer, scopes, resource, binding } = request;
   const { verifier, state, nonce } = secrets;
   const at = parts.clock.now();
   try {
@@ -147,8 +151,11 @@ async function grant(arrived: Arrived, client: FlowClient, { request, secrets, p
       expectedState: state,
       ...(nonce !== undefined && { expectedNonce: nonce, idTokenExpected: true }),
     };
-    const answer = await library.authorizationCodeGrant(configuration, arrived.url, checks, targetOf(request));
-    return { session: sessionOf(answer, { issuer, clientId, scopes, resource, registration }, at) };
+    const answer = await boundGrant(client, binding, (options) =>
+      library.authorizationCodeGrant(configuration, arrived.url, checks, targetOf(request), options),
+    );
+    const dpopKey = binding?.key.jwk;
+    return { session: sessionOf(answer, { issuer, clientId, scopes, resource, registration, dpopKey }, at) };
   } catch (error) {
     return { refusal: grantFailure(error, new URL(issuer).host, "authorization code").refusal, how: "refused" };
   }

@@ -5,6 +5,7 @@
 import { refuse, type Duration, type Refusal } from "@smcp/core";
 import type { TokenEndpointResponse, TokenEndpointResponseHelpers } from "openid-client";
 
+import { boundGrant } from "../tokens/dpop-grant.ts";
 import { grantFailure } from "../tokens/grant-failure.ts";
 import { responseOf } from "../tokens/issuer-link.ts";
 import { IssuerUnusable } from "../tokens/issuer-metadata.ts";
@@ -100,7 +101,9 @@ class Polling {
     const { library, configuration } = this.#client;
     try {
       const parameters = { device_code: code, ...targetOf(this.#request) };
-      return await library.genericGrantRequest(configuration, DEVICE_CODE, parameters);
+      return await boundGrant(this.#client, this.#request.binding, (options) =>
+        library.genericGrantRequest(configuration, DEVICE_CODE, parameters, options),
+      );
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }
@@ -119,9 +122,10 @@ class Polling {
   }
 
   #session(answer: Answer, at: number): Session {
-    const { issuer, scopes, resource } = this.#request;
+    const { issuer, scopes, resource, binding } = this.#request;
+    const dpopKey = binding?.key.jwk;
     const { clientId, registration } = this.#client;
-    return sessionOf(answer, { issuer, clientId, scopes, resource, registration }, at);
+    return sessionOf(answer, { issuer, clientId, scopes, resource, registration, dpopKey }, at);
   }
 }
 

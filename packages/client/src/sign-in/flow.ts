@@ -1,6 +1,7 @@
 /** What both interactive flows are given, and what they give. */
 import type { Clock, Duration, Log, Refusal } from "@smcp/core";
 
+import type { Binding } from "../tokens/dpop-grant.ts";
 import type { OpenIssuer } from "../tokens/issuer-link.ts";
 import type { Session } from "../tokens/session.ts";
 
@@ -11,6 +12,8 @@ export interface FlowRequest {
   readonly scopes: readonly string[];
   readonly resource: string | undefined;
   readonly audience: string | undefined;
+  /** What the tokens are to be bound to; left out: to nothing. */
+  readonly binding?: Binding | undefined;
   /** The provider under the client that signs in. A client that is registered for this sign-in alone needs the redirect URI. */
   client(redirectUri: string | undefined): Promise<FlowClient>;
 }

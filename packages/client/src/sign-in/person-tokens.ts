@@ -6,6 +6,7 @@ import { openSessionStore } from "../store/open.ts";
 import { placeOf } from "../store/place.ts";
 import type { SessionStore } from "../store/store.ts";
 import type { BoundedFetch } from "../tokens/bounded-fetch.ts";
+import { Proofs } from "../tokens/dpop-proofs.ts";
 import { IssuerLink } from "../tokens/issuer-link.ts";
 import type { Session } from "../tokens/session.ts";
 import { sharedTokens } from "../tokens/shared.ts";
@@ -67,6 +68,7 @@ export async function personTokens(
   const { store, port } = personSignIn(settings, parts);
   if (tokenStore === "keyring") await store();
   return sharedTokens(store, port, {
+    proofs: oidc.dpop === "off" ? undefined : new Proofs(),
     clock,
     delta: oidc.tokenTtlDelta,
     cacheTtl: oidc.cacheTtl,

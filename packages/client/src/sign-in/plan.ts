@@ -7,6 +7,7 @@ import { isLoopbackName, isRefusal, refuse, type Log, type Refusal } from "@smcp
 import type { ServerMetadata as IssuerMetadata } from "openid-client";
 
 import type { BoundedFetch } from "../tokens/bounded-fetch.ts";
+import { wantsBinding } from "../tokens/dpop-grant.ts";
 import { grantFailure } from "../tokens/grant-failure.ts";
 import { judgedIssuer, parseIssuer, readIssuerMetadata, type NamedBy } from "../tokens/issuer-metadata.ts";
 import { isResourceOf, readMetadata, type ClientAdvice, type ServerMetadata } from "../tokens/metadata.ts";
@@ -33,11 +34,14 @@ export interface Plan {
   readonly scopes: readonly string[];
   readonly resource: string | undefined;
   readonly audience: string | undefined;
+  /** Whether the tokens are to be bound to a key. */
+  readonly isBound: boolean;
   readonly advice: ClientAdvice;
 }
 
 const NO_ADVICE: ClientAdvice = { clientId: undefined, clientDocument: undefined, flows: [], audience: undefined };
-const NOTHING: ServerMetadata = { resource: undefined, issuers: [], scopes: [], smcp: NO_ADVICE };
+const NO_PROOFS: ServerMetadata["dpop"] = { algorithms: [], isRequired: false };
+const NOTHING: ServerMetadata = { resource: undefined, issuers: [], scopes: [], dpop: NO_PROOFS, smcp: NO_ADVICE };
 
 /** What the server says, and whether it is its own issuer for want of another. */
 type Learnt = ServerMetadata & { readonly isOwnIssuer?: boolean };
@@ -70,7 +74,8 @@ export async function makePlan(
       isOpenid: metadata.id_token_signing_alg_values_supported !== undefined,
     });
     const audience = settings.oidc.audience ?? server.smcp.audience;
-    return { issuer: metadata.issuer, namedBy, metadata, scopes, resource, audience, advice: server.smcp };
+    const isBound = wantsBinding(settings.oidc.dpop, metadata, server, settings.serverUrl);
+    return { issuer: metadata.issuer, namedBy, metadata, scopes, resource, audience, isBound, advice: server.smcp };
   } catch (error) {
     return grantFailure(error, new URL(issuer).host, "authorization code").refusal;
   }

@@ -1,6 +1,7 @@
 /** The refresh request, by openid-client: a new access token for a stored session, without the person. */
 import { refuse, type Clock } from "@smcp/core";
 
+import { bindingOf, boundGrant } from "../tokens/dpop-grant.ts";
 import { grantFailure } from "../tokens/grant-failure.ts";
 import type { OpenIssuer } from "../tokens/issuer-link.ts";
 import type { GrantRefused } from "../tokens/kept.ts";
@@ -24,11 +25,13 @@ export async function refreshSession(
   const { refreshToken, resource } = session;
   try {
     if (!refreshToken) throw new TypeError("a session without a refresh token was to be refreshed");
-    const { library, configuration } = await issuer.open();
+    const [open, binding] = await Promise.all([issuer.open(), bindingOf(session)]);
     const at = clock.now();
     // The resource again: without it some issuers refuse, others give a token that is good nowhere.
     const parameters = resource === undefined ? {} : { resource };
-    const answer = await library.refreshTokenGrant(configuration, refreshToken.reveal(), parameters);
+    const answer = await boundGrant(open, binding, (options) =>
+      open.library.refreshTokenGrant(open.configuration, refreshToken.reveal(), parameters, options),
+    );
     const renewed = sessionOf(answer, session, at);
     const isSame = renewed.subject === undefined || renewed.subject === (session.subject ?? renewed.subject);
     return isSame ? { ...session, ...stated(renewed) } : anotherPerson(issuer.host);

@@ -2,6 +2,7 @@
 import { Secret } from "@smcp/core";
 import type { TokenEndpointResponse, TokenEndpointResponseHelpers } from "openid-client";
 
+import { isBound } from "../tokens/dpop-grant.ts";
 import type { Session } from "../tokens/session.ts";
 
 /** What was asked for. */
@@ -11,6 +12,8 @@ export interface Asked {
   readonly scopes: readonly string[];
   readonly resource: string | undefined;
   readonly registration: Session["registration"];
+  /** The key that the tokens were to be bound to. */
+  readonly dpopKey: Session["dpopKey"];
 }
 
 /**
@@ -37,7 +40,7 @@ export function sessionOf(
     subject: words(sub),
     name: words(name) ?? words(login),
     email: words(email),
-    dpopKey: undefined,
+    dpopKey: isBound(answer) ? asked.dpopKey : undefined,
   };
 }
 

@@ -10,6 +10,7 @@ import { placeOf, type ProfilePlace } from "../store/place.ts";
 import { storedPlaces, storedServers } from "../store/stored.ts";
 import { boundedFetch, type BoundedFetch } from "../tokens/bounded-fetch.ts";
 import { describeSession } from "../tokens/describe.ts";
+import { Proofs } from "../tokens/dpop-proofs.ts";
 import { ISSUER_TIMEOUT } from "../tokens/issuer-link.ts";
 import type { Session } from "../tokens/session.ts";
 import type { SignInState } from "../tokens/tokens.ts";
@@ -82,7 +83,7 @@ async function revokeAll(
   const refresh = refreshToken ? await revoke(issuer, refreshToken.reveal(), "refresh_token") : "none";
   const [access, server] = await Promise.all([
     typeof refresh === "object" ? refresh : revoke(issuer, accessToken.reveal(), "access_token"),
-    tellServer(settings, accessToken.reveal(), fetch),
+    tellServer(settings, session, fetch),
   ]);
   return { refreshToken: refresh, accessToken: access, server };
 }
@@ -100,12 +101,22 @@ async function revoke(issuer: RefreshIssuer, token: string, hint: string): Promi
 }
 
 /** RFC 7009 at the smcp server, authorised by the token itself: it then refuses the token before its end. */
-async function tellServer({ serverUrl }: ClientSettings, token: string, fetch: BoundedFetch): Promise<Revocation> {
+async function tellServer(
+  { serverUrl }: ClientSettings,
+  { accessToken, dpopKey }: Session,
+  fetch: BoundedFetch,
+): Promise<Revocation> {
+  const token = accessToken.reveal();
   const url = `${serverUrl.origin}${serverUrl.pathname.replace(/\/+$/, "")}/auth/revoke`;
   try {
+    const proofs = new Proofs();
+    proofs.bind(accessToken, dpopKey);
+    const dpop = await proofs.of(accessToken, "POST", url);
+    const credential =
+      dpop === undefined ? { authorization: `Bearer ${token}` } : { authorization: `DPoP ${token}`, dpop };
     const { status } = await fetch(url, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/x-www-form-urlencoded" },
+      headers: { ...credential, "content-type": "application/x-www-form-urlencoded" },
       body: new URLSearchParams({ token, token_type_hint: "access_token" }),
     });
     if (status === 200 || status === 204) return "revoked";

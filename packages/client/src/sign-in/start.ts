@@ -22,6 +22,7 @@ import { readPin, writePin } from "../store/pins.ts";
 import type { ProfilePlace } from "../store/place.ts";
 import type { SessionStore } from "../store/store.ts";
 import type { BoundedFetch } from "../tokens/bounded-fetch.ts";
+import { openBinding } from "../tokens/dpop-grant.ts";
 import { grantFailure } from "../tokens/grant-failure.ts";
 import type { Session } from "../tokens/session.ts";
 import {
@@ -147,12 +148,15 @@ class Starter {
     const plan = await makePlan(settings, why, { pinned: pin?.issuer ?? this.#pinned, session }, { fetch, log });
     if (isRefusal(plan)) return plan;
     const kind = chooseFlow(settings, plan, this.#parts.person);
-    const { issuer, scopes, resource, audience } = plan;
+    const { issuer, scopes, resource, audience, isBound } = plan;
+    const before = session?.issuer === issuer ? session.dpopKey : undefined;
+    const binding = isBound ? await openBinding(settings.oidc.dpop, before) : undefined;
     const request: FlowRequest = {
       issuer,
       scopes,
       resource,
       audience,
+      binding,
       client: (redirectUri) =>
         clientAtIssuer(settings, plan, { fetch, registrations: this.#registrations, redirectUri }),
     };

@@ -34,10 +34,15 @@ export interface ProfilePlace {
  */
 export function placeOf(settings: PlaceSettings): ProfilePlace {
   const { serverUrl, profile, tokenStore: kind, stateFolder: folder, oidc } = settings;
-  const { issuer = "", clientId = "", audience = "", resource, scopes } = oidc;
+  const { issuer = "", clientId = "", audience = "", resource, scopes, dpop = "auto" } = oidc;
   const server = serverOf(serverUrl);
   const group = digest([server, profile]).slice(0, 16);
-  const key = digest([server, profile, issuer, clientId, audience, resource, ...scopes.toSorted()]).slice(0, 32);
+  // Who will have no bound tokens, or no others, cannot use those of somebody who takes both.
+  const bound = dpop === "auto" ? [] : [{ dpop }];
+  const key = digest([server, profile, issuer, clientId, audience, resource, ...scopes.toSorted(), ...bound]).slice(
+    0,
+    32,
+  );
   return { kind, folder, server, profile, group, key };
 }
 
@@ -46,7 +51,7 @@ function serverOf(url: URL): string {
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
-function digest(parts: readonly string[]): string {
+function digest(parts: readonly unknown[]): string {
   return hash("sha256", JSON.stringify(parts), "hex");
 }
 

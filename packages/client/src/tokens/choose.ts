@@ -7,6 +7,8 @@ import { personTokens } from "../sign-in/person-tokens.ts";
 import type { Person } from "../sign-in/person.ts";
 import { boundedFetch, type BoundedFetch } from "./bounded-fetch.ts";
 import { clientCredentials } from "./client-credentials.ts";
+import { machineBinding } from "./dpop-grant.ts";
+import { Proofs } from "./dpop-proofs.ts";
 import { IssuerLink, ISSUER_TIMEOUT } from "./issuer-link.ts";
 import { judgedIssuer } from "./issuer-metadata.ts";
 import { keptTokens } from "./kept.ts";
@@ -83,8 +85,11 @@ function machineTokens(settings: ClientSettings, fetch: BoundedFetch, parts: Sig
   const who = { issuer, namedBy: "person", clientId, clientSecret, authMethod, proof, clockTolerance } as const;
   const link = new IssuerLink(who, fetch);
   const resource = resourceFinder({ resource: oidc.resource, audience, serverUrl }, fetch, parts.log);
-  const grant = clientCredentials(link, { scopes: oidc.scopes, audience, resource });
+  const proofs = oidc.dpop === "off" ? undefined : new Proofs();
+  const binding = machineBinding(oidc.dpop, serverUrl, fetch);
+  const grant = clientCredentials(link, { scopes: oidc.scopes, audience, resource, binding }, proofs);
   return keptTokens(grant, {
+    proofs,
     clock: parts.clock ?? systemClock,
     delta: oidc.tokenTtlDelta,
     cacheTtl: oidc.cacheTtl,

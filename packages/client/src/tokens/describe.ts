@@ -1,4 +1,5 @@
 /** What may be told of a session: who, where, until when. Never a token. */
+import type { PendingSignIn } from "../sign-in/sign-in.ts";
 import type { Session } from "./session.ts";
 import { lifetimeOfJwt } from "./lifetime.ts";
 import type { SignInState } from "./tokens.ts";
@@ -32,4 +33,9 @@ export function identityOf(session: Session): Partial<SignInState> {
     ...(name !== undefined && { name }),
     ...(email !== undefined && { email }),
   };
+}
+
+/** What a person has to open while signing in. */
+export function promptOf({ url, code }: PendingSignIn): Partial<SignInState> {
+  return { url, ...(code !== undefined && { code }) };
 }

@@ -38,6 +38,8 @@ export function keptTokens(grant: Grant, rules: KeepRules): Tokens {
 }
 
 class Keeper implements Tokens {
+  readonly proofs: HoldRules["proofs"];
+
   readonly #grant: Grant;
   readonly #rules: KeepRules;
   readonly #failures: Failures;
@@ -45,6 +47,7 @@ class Keeper implements Tokens {
   #attempt: Promise<Secret | Refusal> | undefined;
 
   constructor(grant: Grant, rules: KeepRules) {
+    this.proofs = rules.proofs;
     this.#grant = grant;
     this.#rules = rules;
     this.#failures = new Failures(rules.clock, () => rules.random());

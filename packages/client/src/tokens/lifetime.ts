@@ -1,6 +1,8 @@
 /** When a token is renewed: plain arithmetic on how long it lives and how long it has been held. */
 import type { Clock, Duration, Secret } from "@smcp/core";
 
+import type { Proofs } from "./dpop-proofs.ts";
+
 /** A moment on both clocks. */
 export interface Moment {
   readonly wall: number;
@@ -49,6 +51,8 @@ export function thresholds(lifetime: Duration, delta: Duration, random: number):
 
 /** How tokens are held. */
 export interface HoldRules {
+  /** Present: tokens may be bound to a key, and this is told which. */
+  readonly proofs?: Proofs | undefined;
   readonly clock: Clock;
   /** How long before its expiry a token must be renewed. */
   readonly delta: Duration;

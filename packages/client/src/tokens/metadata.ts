@@ -12,6 +12,8 @@ export interface ServerMetadata {
   readonly issuers: readonly string[];
   /** What to ask for where nobody says more. */
   readonly scopes: readonly string[];
+  /** Which proofs of possession it takes, and whether it takes no token without one. */
+  readonly dpop: { readonly algorithms: readonly string[]; readonly isRequired: boolean };
   /** What an smcp server tells beside it. */
   readonly smcp: ClientAdvice;
 }
@@ -73,6 +75,10 @@ function read(document: Readonly<Record<string, unknown>>): ServerMetadata {
     resource: textIn(document["resource"]),
     issuers: textsIn(document["authorization_servers"]),
     scopes: textsIn(document["scopes_supported"]),
+    dpop: {
+      algorithms: textsIn(document["dpop_signing_alg_values_supported"]),
+      isRequired: document["dpop_bound_access_tokens_required"] === true,
+    },
     smcp: {
       clientId: textIn(advice["client_id"]),
       clientDocument: textIn(advice["client_metadata"]),

@@ -8,7 +8,7 @@ import { describeError, isRefusal, publicMessage, refuse, Secret, type Duration,
 import { MAX_SCOPES, scopesIn } from "../sign-in/scopes.ts";
 import type { PendingSignIn, SignInPort, SignInReason } from "../sign-in/sign-in.ts";
 import type { SessionStore } from "../store/store.ts";
-import { identityOf } from "./describe.ts";
+import { identityOf, promptOf } from "./describe.ts";
 import { Failures } from "./failures.ts";
 import type { GrantRefused } from "./kept.ts";
 import {
@@ -62,6 +62,7 @@ const LOOK_PAUSE_OUT: Duration = 1_000;
 const REST: Duration = 5_000;
 
 class SharedTokens implements Tokens {
+  readonly proofs: HoldRules["proofs"];
   readonly #open: () => Promise<SessionStore>;
   readonly #port: SignInPort;
   readonly #rules: ShareRules;
@@ -95,6 +96,7 @@ class SharedTokens implements Tokens {
     this.#open = open;
     this.#port = port;
     this.#rules = rules;
+    this.proofs = rules.proofs;
     this.#isAsked = rules.isNeeded;
     this.#failures = new Failures(rules.clock, () => rules.random());
     this.#watchers = new Watchers(() => void this.#look());
@@ -288,7 +290,8 @@ class SharedTokens implements Tokens {
     return this.#spent.isEarly && !this.#isAlive;
   }
 
-  #hold({ accessToken: token, lifetime }: Session, from: Moment, isReplacement: boolean): Held {
+  #hold({ accessToken: token, lifetime, dpopKey }: Session, from: Moment, isReplacement: boolean): Held {
+    this.proofs?.bind(token, dpopKey);
     return hold({ token, lifetime, from, isReplacement }, this.#rules);
   }
 
@@ -390,8 +393,4 @@ class SharedTokens implements Tokens {
     this.#hasNews = false;
     this.#watchers.tell();
   }
-}
-
-function promptOf({ url, code }: PendingSignIn): Partial<SignInState> {
-  return { url, ...(code !== undefined && { code }) };
 }

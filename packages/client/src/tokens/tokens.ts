@@ -1,6 +1,8 @@
 /** Where access tokens come from: the port behind which every way to sign in stands, one file each. */
 import type { Duration, Refusal, Secret } from "@smcp/core";
 
+import type { Proofs } from "./dpop-proofs.ts";
+
 /** A token to send, `undefined` where none is needed, or why there is none. */
 export type Token = Secret | Refusal | undefined;
 
@@ -54,8 +56,8 @@ export interface Tokens {
   signedIn(limit: Duration): Promise<boolean>;
   /** Calls back after each sign-in that ended a time without one; returns the way to stop. */
   onSignedIn(call: () => void): () => void;
-  /** The proof of possession for one request, where tokens are bound to a key. */
-  proof?(method: string, url: string, token: Secret): Promise<string>;
+  /** The proofs of possession that go with its tokens; left out where none is bound to a key. */
+  readonly proofs?: Proofs | undefined;
   /** What to do where the server refuses the newest token too; left out, nothing is known to help. */
   readonly refusedHint?: string;
   /** Where the sign-in stands. */
