@@ -1,5 +1,5 @@
 import { Secret } from "@smcp/core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { parseIssuer } from "../src/tokens/issuer-metadata.ts";
 import { startBackend, type Backend } from "./backend.ts";
@@ -186,24 +186,25 @@ test("a secret without an issuer refuses to start, whatever the flow", async () 
   }
 });
 
-test("an issuer that the server names later instead of the first is refused, until --accept-issuer-change", async () => {
+/** Refuses every token of a provider, as a server does that trusts another one now. */
+function refuseTokensOf(provider: FakeProvider): void {
+  provider.judge = () => 'error="invalid_token"';
+}
+
+test("an issuer that the server names instead of the first is refused, for a session too, until --accept-issuer-change", async () => {
   await using provider = await startFakeProvider();
   await using second = await startFakeProvider();
   const kept = { tokenStore: "file", stateFolder: scratchFolder() } as const;
   await signIn(provider, provider.server, kept);
-  // The session is over; the server has changed hands.
-  provider.judge = () => 'error="invalid_token"';
-  provider.grant = (_, response) => {
-    say(response, 400, { error: "invalid_grant" });
-    return true;
-  };
+  refuseTokensOf(provider);
   provider.resource = { authorization_servers: [second.url] };
   const changed = await startInFront(provider.server, { oidc: { clientId: "x" }, ...kept }, quiet());
   const server = new URL(provider.server).host;
   const message = `the smcp server at ${server} now names the identity provider ${second.host} instead of ${provider.host}: if that is right, start once with --accept-issuer-change`;
   expect(errorIn(await changed.call())).toMatchObject({ code: 40102, message });
   expect(changed.person.opened).toEqual([]);
-  expect(second.seen).toEqual([]);
+  // Neither asks the new one anything, nor the old one for a token that nobody takes.
+  expect([second.seen, provider.grants.length]).toEqual([[], 1]);
   const accepted = await startInFront(
     provider.server,
     { oidc: { clientId: "x", acceptsIssuerChange: true }, ...kept },
@@ -211,6 +212,20 @@ test("an issuer that the server names later instead of the first is refused, unt
   );
   expect(errorIn(await accepted.call()).code).toBe(40101);
   expect(accepted.person.opened[0]).toContain(`${second.url}/authorize`);
+});
+
+test("a session is kept where the server comes to its senses", async () => {
+  await using provider = await startFakeProvider();
+  const kept = { tokenStore: "file", stateFolder: scratchFolder() } as const;
+  await signIn(provider, provider.server, kept);
+  refuseTokensOf(provider);
+  provider.resource = { authorization_servers: ["https://evil.example"] };
+  const { call, person } = await startInFront(provider.server, { oidc: { clientId: "x" }, ...kept }, quiet());
+  expect(errorIn(await call()).code).toBe(40102);
+  provider.resource = {};
+  provider.judge = () => undefined;
+  await vi.waitFor(async () => expect(errorIn(await call())).toBeUndefined(), { timeout: 20_000, interval: 50 });
+  expect(person.opened).toEqual([]);
 });
 
 test("issuer metadata is looked for in the order of MCP, at each of its addresses", async () => {

@@ -11,6 +11,7 @@ import { IssuerLink } from "../tokens/issuer-link.ts";
 import type { Session } from "../tokens/session.ts";
 import { sharedTokens } from "../tokens/shared.ts";
 import type { Tokens } from "../tokens/tokens.ts";
+import { refuseMoved } from "./moved.ts";
 import type { Person } from "./person.ts";
 import { refreshSession, type RefreshIssuer } from "./refresh.ts";
 import type { SignInPort } from "./sign-in.ts";
@@ -44,7 +45,9 @@ export function personSignIn(settings: ClientSettings, parts: PersonParts): Pers
   const issuerOf = sessionIssuers(settings, parts.fetch);
   let begin: SignInPort["begin"] | undefined;
   const port: SignInPort = {
-    refresh: (session) => refreshSession(session, issuerOf(session), clock),
+    refresh: async (session, isRefused) =>
+      (isRefused === true ? await refuseMoved(settings, session, parts.fetch) : undefined) ??
+      refreshSession(session, issuerOf(session), clock),
     begin: async (why) => {
       const opened = await store();
       begin ??= interactiveSignIn({ ...parts, settings, place, store: opened, clock });

@@ -108,7 +108,8 @@ function heldAt({ issuer }: IssuerMetadata, { session }: Known): readonly string
   return session?.issuer === issuer ? session.scopes : [];
 }
 
-function chooseIssuer(
+/** The issuer to sign in at, or why none of those that the server names. */
+export function chooseIssuer(
   { serverUrl, oidc }: ClientSettings,
   { issuers }: ServerMetadata,
   pinned: string | undefined,

@@ -9,8 +9,12 @@ import type { Session } from "../tokens/session.ts";
 
 /** Gets sessions from the issuer, with or without the person. */
 export interface SignInPort {
-  /** One refresh request, bounded in time; never rejects. */
-  refresh(session: Session): Promise<Session | GrantRefused>;
+  /**
+   * One refresh request, bounded in time; never rejects.
+   *
+   * @param isRefused the server refused the session's token: it may have turned to another issuer
+   */
+  refresh(session: Session, isRefused?: boolean): Promise<Session | GrantRefused>;
   /**
    * Begins the interactive sign-in unless one is under way, in this process or another of the profile; tells how to finish
    * it. Never rejects.

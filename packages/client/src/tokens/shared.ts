@@ -249,7 +249,7 @@ class SharedTokens implements Tokens {
     this.#mine ??= { session, held: this.#hold(session, momentAt(session.obtainedAt, this.#rules.clock), false) };
     if (!this.#canRefresh(session)) return undefined;
     const from = momentOf(this.#rules.clock);
-    const outcome = await this.#port.refresh(session);
+    const outcome = await this.#port.refresh(session, session.accessToken.reveal() === this.#refused);
     this.#rules.attempted("refusal" in outcome ? outcome.refusal : undefined);
     if (!("refusal" in outcome)) {
       // On disk before anybody has the token: who loses it now loses the session.
