@@ -80,7 +80,7 @@ test("one at a time, in one process and in several, also when all of them find t
   expect(readdirSync(folder)).toEqual(["counter"]);
 });
 
-test("kill -9 of the holder: the next one has the lock at once", async () => {
+test("L11: kill -9 of the holder: the next one has the lock at once", async () => {
   const child = await holder();
   expect(written()["pid"]).toBe(child.pid);
   const waiting = withLock(lock, () => Promise.resolve(child.killed));

@@ -70,7 +70,7 @@ async function reportOf(child: ChildProcess): Promise<Report> {
 }
 
 test(
-  "4 processes with 50 requests each at expiry: one refresh, no error, the session lives on",
+  "L11: 4 processes with 50 requests each at expiry: one refresh, no error, the session lives on",
   { timeout: 60_000 },
   async () => {
     const pair = await startProtected();
@@ -108,7 +108,7 @@ test(
 );
 
 test(
-  "kill -9 in the midst of a refresh: the next process goes on with the same session",
+  "L11: kill -9 in the midst of a refresh: the next process goes on with the same session",
   { timeout: 60_000 },
   async () => {
     await using issuer = await startFakeIssuer();

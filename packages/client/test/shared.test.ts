@@ -27,7 +27,7 @@ test("near its end a token is renewed in the background and handed out meanwhile
   expect(b.attempts).toEqual([undefined]);
 });
 
-test("50 requests at its end are one refresh, which all of them wait for", async () => {
+test("L11: 50 requests at its end are one refresh, which all of them wait for", async () => {
   const b = await signedIn();
   b.clock.pass(10 * MINUTE);
   const all = await Promise.all(Array.from({ length: 50 }, () => get(b)));
@@ -56,7 +56,7 @@ test("an answer without a refresh token keeps the old one", async () => {
   expect(b.issuer.refreshed).toEqual(["refresh-0", "refresh-0"]);
 });
 
-test("an issuer that is away for an hour: the token serves to its end, then a clean refusal, then it goes on by itself", async () => {
+test("L11: an issuer that is away for an hour: the token serves to its end, then a clean refusal, then it goes on by itself", async () => {
   const b = await signedIn();
   b.issuer.outcomes.push(...Array.from({ length: 1_000 }, () => AWAY));
   const seen: string[] = [];
@@ -85,7 +85,7 @@ test("a token that is found with seconds to live serves them where nothing can r
   }
 });
 
-test("a slow issuer holds nobody up while the token lives, and 100 requests after a failure are no attempt", async () => {
+test("L11: a slow issuer holds nobody up while the token lives, and 100 requests after a failure are no attempt", async () => {
   const b = await signedIn();
   const gate = Promise.withResolvers<void>();
   b.issuer.gate = gate.promise;

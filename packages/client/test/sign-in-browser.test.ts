@@ -46,7 +46,7 @@ test("a client that knows only the server's URL signs a person in by browser, an
   }
 });
 
-test("the page that the browser comes back to is constant, kept by nobody and holds nothing of what arrived", async () => {
+test("L10: the page that the browser comes back to is constant, kept by nobody and holds nothing of what arrived", async () => {
   const { url } = await startProtected();
   const { person, call } = await startInFront(url);
   await call();
@@ -88,7 +88,7 @@ async function startWaiting(
 
 const NOTHING = "No sign-in waits for this address.";
 
-test("callbacks that are not the provider's are refused, and the sign-in still waits for its own", async () => {
+test("L10: callbacks that are not the provider's are refused, and the sign-in still waits for its own", async () => {
   await using provider = await startFakeProvider();
   const { callback, state } = await startWaiting(provider);
   const { origin, host } = callback;
@@ -117,7 +117,7 @@ test("callbacks that are not the provider's are refused, and the sign-in still w
   expect(provider.grants).toHaveLength(1);
 });
 
-test("a second callback finds nobody: the code is spent once", async () => {
+test("L10: a second callback finds nobody: the code is spent once", async () => {
   await using provider = await startFakeProvider();
   const { callback, state } = await startWaiting(provider);
   const good = `/callback?code=c&state=${state}&iss=${encodeURIComponent(provider.url)}`;
@@ -170,7 +170,7 @@ for (const [title, query, message] of REFUSED) {
   });
 }
 
-test("a code with a token of another nonce is refused: an attacker's code does not sign in", async () => {
+test("L10: a code with a token of another nonce is refused: an attacker's code does not sign in", async () => {
   await using provider = await startFakeProvider();
   provider.nonce = "another";
   const { callback, state, call } = await startWaiting(provider);

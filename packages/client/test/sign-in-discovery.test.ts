@@ -35,7 +35,7 @@ const ENDPOINTS: readonly (readonly [string, string])[] = [
 ];
 
 for (const [url, why] of ENDPOINTS) {
-  test(`the authorization endpoint ${JSON.stringify(url)} is refused, and nothing is started`, async () => {
+  test(`L8: the authorization endpoint ${JSON.stringify(url)} is refused, and nothing is started`, async () => {
     await using provider = await startFakeProvider();
     provider.metadata = { authorization_endpoint: url };
     expect(await refusalOf(provider)).toBe(
@@ -44,7 +44,7 @@ for (const [url, why] of ENDPOINTS) {
   });
 }
 
-test("no endpoint may be in the clear, on another kind of address or no URL", async () => {
+test("L8: no endpoint may be in the clear, on another kind of address or no URL", async () => {
   const names: Readonly<Record<string, string>> = {
     token_endpoint: "a token endpoint",
     device_authorization_endpoint: "a device endpoint",
@@ -58,7 +58,7 @@ test("no endpoint may be in the clear, on another kind of address or no URL", as
   }
 });
 
-test("an issuer that calls itself another one is refused, be it by a slash", async () => {
+test("L8: an issuer that calls itself another one is refused, be it by a slash", async () => {
   for (const issuer of ["https://evil.example", "SELF/", "", 7]) {
     await using provider = await startFakeProvider();
     provider.metadata = { issuer: issuer === "SELF/" ? `${provider.url}/` : issuer };
@@ -95,7 +95,7 @@ for (const [title, answer] of AWAY) {
   });
 }
 
-test("a redirect of metadata is followed within its origin, never to another", async () => {
+test("L8: a redirect of metadata is followed within its origin, never to another", async () => {
   await using elsewhere = await startBackend();
   await using provider = await startFakeProvider();
   provider.answer = ({ url }, response) => {
@@ -140,7 +140,7 @@ for (const [issuer, isLocal, wrong] of ISSUERS) {
   });
 }
 
-test("a local server cannot send anybody to an issuer in the clear, on a cloud's address, or nowhere", async () => {
+test("L8: a local server cannot send anybody to an issuer in the clear, on a cloud's address, or nowhere", async () => {
   const cases: readonly (readonly [unknown, string])[] = [
     [["http://idp.example.com"], "names an identity provider that is not https"],
     [["https://169.254.169.254"], "names an identity provider that is on an address where none can be"],
@@ -156,7 +156,7 @@ test("a local server cannot send anybody to an issuer in the clear, on a cloud's
   }
 });
 
-test("a server that calls itself somebody else's resource is refused", async () => {
+test("L8: a server that calls itself somebody else's resource is refused", async () => {
   await using provider = await startFakeProvider();
   provider.resource = { resource: "https://bank.example/" };
   expect(await refusalOf(provider)).toBe(
@@ -191,7 +191,7 @@ function refuseTokensOf(provider: FakeProvider): void {
   provider.judge = () => 'error="invalid_token"';
 }
 
-test("an issuer that the server names instead of the first is refused, for a session too, until --accept-issuer-change", async () => {
+test("L9: an issuer that the server names instead of the first is refused, for a session too, until --accept-issuer-change", async () => {
   await using provider = await startFakeProvider();
   await using second = await startFakeProvider();
   const kept = { tokenStore: "file", stateFolder: scratchFolder() } as const;

@@ -23,7 +23,7 @@ function recorder(): { program: string; said: string } {
   return { program, said };
 }
 
-test("the address is one argument of the opener, and no shell reads it", async () => {
+test("L8: the address is one argument of the opener, and no shell reads it", async () => {
   const { program, said } = recorder();
   const canary = join(folder(), "canary");
   const url = new URL(`https://idp.example.com/?a=$(touch ${canary})&b=\`touch ${canary}\`;touch ${canary}|'"\\`);
@@ -33,7 +33,7 @@ test("the address is one argument of the opener, and no shell reads it", async (
   expect(existsSync(canary)).toBe(false);
 });
 
-test("what is no web page is given to no opener", async () => {
+test("L8: what is no web page is given to no opener", async () => {
   const { program, said } = recorder();
   for (const text of [
     "file:///etc/passwd",
@@ -56,7 +56,7 @@ test("an opener that is missing is passed over; none is told", async () => {
   await vi.waitFor(() => expect(existsSync(said)).toBe(true), { timeout: 20_000 });
 });
 
-test("every opener has an absolute path, and none is a shell", () => {
+test("L8: every opener has an absolute path, and none is a shell", () => {
   for (const platform of ["linux", "darwin", "win32", "freebsd"] as const) {
     for (const { program } of openersOf(platform, { SystemRoot: "C:\\Windows", PATH: "/evil" })) {
       expect(program).toMatch(/^(?:\/usr\/|\/bin\/|C:\\Windows\\System32\\)/);

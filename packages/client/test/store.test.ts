@@ -126,7 +126,7 @@ test("what a writer that died left behind goes with the next write, and with the
   expect([existsSync(young), existsSync(other)]).toEqual([false, true]);
 });
 
-describe("a file that cannot be trusted", () => {
+describe("L12: a file that cannot be trusted", () => {
   const isRoot = process.getuid?.() === 0;
   const cases: readonly [string, (file: string, folder: string) => void, string][] = [
     ["open to others", (file) => chmodSync(file, 0o644), 'the file "FILE" is open to other users (mode 644)'],
@@ -199,7 +199,7 @@ describe("a file that cannot be trusted", () => {
   });
 });
 
-test("where no folder can be made the sign-in lives in this process, told once", async () => {
+test("L12: where no folder can be made the sign-in lives in this process, told once", async () => {
   const log = keepLog();
   const store = await openSessionStore(placeIn("/proc/smcp-cannot-be/here"), log, NO_KEYRING);
   expect(await store.read()).toBeUndefined();
@@ -227,7 +227,7 @@ function writeOnFullDisk(folder: string, refreshToken: string): { kept: string; 
   return JSON.parse(stdout) as { kept: string; isLasting: boolean; log: string[] };
 }
 
-describe("on a full disk", () => {
+describe("L12: on a full disk", () => {
   test("a renewed token is used from memory, and the stored session stays whole", async () => {
     const folder = scratchFolder();
     const place = placeIn(folder);
@@ -292,7 +292,7 @@ describe("with a keyring", () => {
     expect(existsSync(sessionFile(place))).toBe(true);
   });
 
-  test("a file changed by one byte, or put into another profile's place, does not open", async () => {
+  test("L12: a file changed by one byte, or put into another profile's place, does not open", async () => {
     const folder = scratchFolder();
     const ring = keyring({});
     const [place, other] = [placeIn(folder, "auto"), placeIn(folder, "auto", { oidc: { scopes: ["other"] } })];

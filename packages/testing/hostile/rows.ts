@@ -1,7 +1,7 @@
 /** Attacks on HTTP, on messages and on the local endpoint, by id; `later` names what a row waits for. */
 export interface AttackRow {
   readonly attack: string;
-  readonly later?: "policy" | "sign-in" | "sessions of the server" | "definitions of tools";
+  readonly later?: "policy" | "sessions of the server" | "definitions of tools";
 }
 
 export const attackRows: Readonly<Record<string, AttackRow>> = {
@@ -59,15 +59,15 @@ export const attackRows: Readonly<Record<string, AttackRow>> = {
   L1: { attack: "DNS rebinding" },
   L2: { attack: "cross-site requests" },
   L3: { attack: "preflights" },
-  L4: { attack: "another user of the machine", later: "sign-in" },
+  L4: { attack: "another user of the machine" },
   L5: { attack: "remote bind" },
   L6: { attack: "permissions of the socket" },
   L7: { attack: "a hostile project folder" },
-  L8: { attack: "hostile metadata", later: "sign-in" },
-  L9: { attack: "a switch of the issuer", later: "sign-in" },
-  L10: { attack: "hostile callbacks", later: "sign-in" },
-  L11: { attack: "refresh storms", later: "sign-in" },
-  L12: { attack: "tampering with the store", later: "sign-in" },
+  L8: { attack: "hostile metadata" },
+  L9: { attack: "a switch of the issuer" },
+  L10: { attack: "hostile callbacks" },
+  L11: { attack: "refresh storms" },
+  L12: { attack: "tampering with the store" },
   L13: { attack: "leaks of tokens" },
   L14: { attack: "a secret on the command line" },
   L15: { attack: "injection into commands" },
