@@ -66,6 +66,14 @@ const runs: readonly (readonly [begins: string, run: (block: string) => Promise<
     },
   ],
   [
+    "node_modules/.bin/smcp client --server-url http://127.0.0.1:8080\n",
+    async (block) => {
+      const client = start(block);
+      await client.says(/relays to http:\/\/127\.0\.0\.1:8080/);
+      await stops(client);
+    },
+  ],
+  [
     "export SMCP_CLIENT_OIDC_CLIENT_SECRET",
     async (block) => {
       const client = start(block);
@@ -91,14 +99,14 @@ const runs: readonly (readonly [begins: string, run: (block: string) => Promise<
 
 describe("the README", () => {
   test("shows nothing that is not run here", () => {
-    expect(blocks.filter((block) => !runs.some(([begins]) => block.startsWith(begins)))).toEqual([]);
+    expect(blocks.filter((block) => !runs.some(([begins]) => `${block}\n`.startsWith(begins)))).toEqual([]);
     expect(blocks).toHaveLength(runs.length);
   });
 
   test.each(runs)(
     "its commands from %j on work as they stand",
     async (begins, run) => {
-      await run(blocks.find((block) => block.startsWith(begins)) ?? "");
+      await run(blocks.find((block) => `${block}\n`.startsWith(begins)) ?? "");
       // The whole pair and its peers start here, beside everything else that the tests run.
     },
     120_000,
