@@ -4,9 +4,11 @@ import {
   ClientCredentialsProvider,
   computeScopeUnion,
   CrossAppAccessProvider,
+  DpopSession,
   extractWWWAuthenticateParams,
   PrivateKeyJwtProvider,
   requestJwtAuthorizationGrant,
+  withDpopFromProvider,
   type FetchLike,
   type OAuthClientInformationContext,
   type OAuthClientProvider,
@@ -25,11 +27,12 @@ export async function runDirectly(scenario: Scenario): Promise<void> {
 
 /** A fetch that signs in when it is refused, once for each request. */
 function signedIn(provider: Account | OAuthClientProvider, serverUrl: URL): FetchLike {
+  const bound = withDpopFromProvider(provider)(fetch);
   const send = async (input: string | URL, init?: RequestInit): Promise<Response> => {
     const tokens = await provider.tokens();
     const headers = new Headers(init?.headers);
     if (tokens) headers.set("authorization", `Bearer ${tokens.access_token}`);
-    return fetch(input, { ...init, headers });
+    return bound(input, { ...init, headers });
   };
   return async (input, init) => {
     const response = await send(input, init);
@@ -52,11 +55,11 @@ async function providerFor(scenario: Scenario): Promise<Account | OAuthClientPro
   if (clientId !== "" && name !== "auth/pre-registration") {
     const machine = { clientId, expectedIssuer: await issuerOf(scenario) };
     if (privateKey !== undefined) return new PrivateKeyJwtProvider({ ...machine, privateKey, algorithm: "ES256" });
-    if (clientSecret === undefined) return new Account();
+    if (clientSecret === undefined) return new Account(false);
     if (context["idp_id_token"] !== undefined) return managed({ ...machine, clientSecret }, context);
     return new ClientCredentialsProvider({ ...machine, clientSecret });
   }
-  const account = new Account();
+  const account = new Account(name.startsWith("auth/dpop"));
   if (clientSecret !== undefined) {
     const issuer = await issuerOf(scenario);
     account.saveClientInformation({ client_id: clientId, client_secret: clientSecret, issuer }, { issuer });
@@ -90,6 +93,16 @@ class Account implements OAuthClientProvider {
   readonly #tokens = new Map<string | undefined, StoredOAuthTokens>();
   #discovered: OAuthDiscoveryState | undefined;
   #verifier = "";
+  /** The key that tokens are bound to. */
+  readonly #key: Promise<DpopSession> | undefined;
+
+  constructor(isBound: boolean) {
+    this.#key = isBound ? DpopSession.create() : undefined;
+  }
+
+  dpop(): Promise<DpopSession | undefined> {
+    return Promise.resolve(this.#key);
+  }
 
   clientInformation(at?: OAuthClientInformationContext): StoredOAuthClientInformation | undefined {
     return this.#clients.get(at?.issuer);

@@ -6,14 +6,11 @@ const MANAGED =
   "enterprise-managed authorization, an extension: the person's sign-in at the company's provider is exchanged for a token of the server's own. Not built yet";
 const WORKLOAD =
   "workload identity federation, a draft: the platform's token is a grant of its own there. `--oidc-assertion-file` shows it as the proof of a client (RFC 7523, section 2.2), as Kubernetes and SPIFFE providers take it";
-const BOUND = "tokens bound to a key, a draft. Not built yet";
 
 /** By the scenario's name. */
 export const EXCEPTIONS: Readonly<Record<string, string>> = {
   "auth/cross-app-access-complete-flow": MANAGED,
   "auth/enterprise-managed-authorization": MANAGED,
-  "auth/dpop": BOUND,
-  "auth/dpop-nonce": BOUND,
   "auth/wif-jwt-bearer": WORKLOAD,
 };
 
@@ -21,8 +18,6 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
 export const SDK_LACKS: Readonly<Record<string, string>> = {
   "auth/2025-03-26-oauth-metadata-backcompat":
     "its metadata names another issuer than the address that it stands at, which both refuse as later revisions want",
-  "auth/dpop": "only offered to apps that ask for it",
-  "auth/dpop-nonce": "only offered to apps that ask for it",
   "auth/wif-jwt-bearer": "not offered",
 };
 

@@ -51,6 +51,9 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   "auth/basic-cimd": [`--oidc-client-id=${CLIENT_DOCUMENT}`],
   "auth/offline-access-scope": [`--oidc-client-id=${CLIENT_DOCUMENT}`],
   "auth/pre-registration": ["--oidc-flow=browser"],
+  // The servers there do not say that they take proofs.
+  "auth/dpop": ["--dpop=on"],
+  "auth/dpop-nonce": ["--dpop=on"],
   // Contract 3: another issuer than before is followed where a person says so.
   "auth/authorization-server-migration": ["--accept-issuer-change"],
   // Without any metadata nobody says that PKCE is known.
