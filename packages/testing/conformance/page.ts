@@ -14,7 +14,7 @@ export function compatibilityPage(): string {
     "## Apps and servers",
     "Every cell is visited twice, without smcp and through `smcp client` and `smcp server` with sign-in on, and both visits " +
       "come to the same: the tools are listed, a call tells its progress, the server asks the user something, a resource is " +
-      "read, a changed list is announced. A cell shows the protocol version that both agree on, or how it fails, which is " +
+      "read, a call is cancelled, a changed list is announced. A cell shows the protocol version that both agree on, or how it fails, which is " +
       "how it fails without smcp. Legacy is 2025-11-25 and older, modern is 2026-07-28, dual is both; HTTP+SSE is of the legacy era only.",
     "SDK clients at the local endpoint:",
     matrix(VISITS, (app) => `SDK ${app}`),

@@ -63,8 +63,8 @@ const without = (id: ServerId, app: AppName): Promise<Outcome> => {
 /** A cell of the table, of what a visit came to. A visit that saw less than everything is told whole. */
 const cellOf = (outcome: Outcome): string => {
   if ("error" in outcome) return outcome.error === "exit" ? `exit code ${String(outcome.code)}` : String(outcome.code);
-  const { progress = [0, 50, 100], announced = true } = outcome.seen;
-  const isWhole = announced === true && JSON.stringify(progress) === "[0,50,100]";
+  const { progress = [0, 50, 100], isCancelled = true, isAnnounced = true } = outcome.seen;
+  const isWhole = isCancelled === true && isAnnounced === true && JSON.stringify(progress) === "[0,50,100]";
   return isWhole ? outcome.version : JSON.stringify(outcome);
 };
 
