@@ -38,6 +38,7 @@ async function startHouse(options: IssuerOptions): Promise<House> {
     issuers: [trust(issuer.url)],
     client: { clientId: "smcp-laptop", flows: [] },
     server: { publicUrl: tap.url },
+    dpopNonces: options.dpop?.requiresNonce === true,
   });
   tap.target = server.url;
   onTestFinished(async () => {
@@ -73,6 +74,8 @@ test("a person's tokens are bound to a key, which a renewal and a restart keep; 
   const [asked = ""] = first.person.opened;
 
   const one = tap.seen.map(proved);
+  // The first proof of all could not know the server's nonce.
+  expect(one.map(({ proof }) => typeof proof["nonce"])).toEqual(["undefined", "string", "string"]);
   const { jkt } = one[0] ?? {};
   expect(jkt).toMatch(/^[\w-]{43}$/);
   expect(new URL(asked).searchParams.get("dpop_jkt")).toBe(jkt);
@@ -109,7 +112,8 @@ test("a person's tokens are bound to a key, which a renewal and a restart keep; 
   const passed = tap.seen.length;
   const second = await startInFront(tap.url, kept);
   expect(errorIn(await second.call())).toBeUndefined();
-  expect(tap.seen.slice(passed).map((one) => proved(one).jkt)).toEqual([jkt]);
+  // Twice, for the nonce.
+  expect(tap.seen.slice(passed).map((one) => proved(one).jkt)).toEqual([jkt, jkt]);
   expect(second.person.opened).toEqual([]);
   expect(issuer.requestsTo("/auth")).toBe(1);
   const written = [...first.log.lines, ...second.log.lines].join("\n");

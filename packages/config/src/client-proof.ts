@@ -61,10 +61,11 @@ export function tokenFile(read: Values, { origins }: FlagValues): Pick<ClientSet
   return optional("tokenFile", read.file("token-file"));
 }
 
+const isIdle = (name: string): boolean => name.startsWith("oidc-") || name === "dpop";
+
 /** Sentences about ways to sign in that do nothing beside a token: of those on the command line. */
 export function idleSignIn({ origins }: FlagValues): string[] {
   if (!origins.has("token-file")) return [];
-  const isIdle = (name: string): boolean => name.startsWith("oidc-") || name === "dpop";
   const typed = [...origins].filter(([name, origin]) => isIdle(name) && origin === `--${name}`);
   return typed.map(([, origin]) => `"${origin}" does nothing with --token-file: nobody signs in`);
 }

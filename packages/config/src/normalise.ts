@@ -33,7 +33,7 @@ export function normalise(file: ServerFile, setting: Setting): ServerSettings {
   const { cwd } = setting;
   const settings: ServerSettings = {
     server,
-    auth: { mode: setting.mode },
+    auth: { mode: setting.mode, ...(file.oidc.dpop_nonces && { dpopNonces: true }) },
     backends: backends(file, cwd),
     issuers: file.oidc.issuers.map((one) => issuer(one, file, cwd)),
     metrics: { enabled: file.metrics.enabled, path: file.metrics.path },

@@ -104,7 +104,11 @@ export interface Issuer {
 /** Everything that the server needs to know, frozen. */
 export interface ServerSettings {
   readonly server: ListenSettings;
-  readonly auth: { readonly mode: "none" | "oidc" };
+  readonly auth: {
+    readonly mode: "none" | "oidc";
+    /** Proofs of possession (DPoP) need a nonce of the server's. Absent: they do not. */
+    readonly dpopNonces?: boolean;
+  };
   readonly backends: readonly Backend[];
   readonly issuers: readonly Issuer[];
   readonly metrics: { readonly enabled: boolean; readonly path: string };

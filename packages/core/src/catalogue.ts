@@ -93,6 +93,7 @@ export const catalogue = {
   SIGN_IN_NEEDED: { status: 401, code: 40101, message: "sign-in needed", level: "info" },
   TOKEN_INVALID: { status: 401, code: 40101, message: "the token is not valid here", level: "info" },
   PROOF_INVALID: { status: 401, code: 40101, message: "the proof of possession is not valid here", level: "info" },
+  PROOF_NONCE: { status: 401, code: 40101, message: "the proof of possession needs a nonce", level: "debug" },
   CLAIM_MISSING: { status: 403, code: 40301, message: "the token lacks a required claim or scope", level: "warn" },
   SIGN_IN_REFUSED: { status: 200, code: 40102, message: "{reason}", level: "warn" },
   SIGN_IN_PENDING: { status: 200, code: 40101, message: "{reason}", level: "info" },

@@ -7,6 +7,7 @@ import { systemClock, type Log } from "@smcp/core";
 
 import { Callers } from "./auth/callers.ts";
 import { ProofJudge } from "./auth/dpop.ts";
+import { Nonces } from "./auth/dpop-nonce.ts";
 import { TokenValidator } from "./auth/validator.ts";
 import { journey, type Journey } from "./exchange/pipeline.ts";
 import type { Parts } from "./parts.ts";
@@ -65,7 +66,7 @@ export async function compose(
   const parts: Parts = {
     settings,
     routes: new RouteTable(routes),
-    callers: new Callers(validator, proofs),
+    callers: new Callers(validator, proofs, noncesOf(settings, key)),
     proofs,
     seal: key && new Seal(key),
     openStreams: before?.parts.openStreams ?? new OpenStreams(),
@@ -79,6 +80,11 @@ export async function compose(
 /** Session ids are bound to callers who are asked who they are, endpoints of 2024-11-05 to whoever it is. */
 function needsKey({ auth, backends }: ServerSettings): boolean {
   return auth.mode === "oidc" || backends.some((one) => one.kind === "http" && one.sse);
+}
+
+/** Replicas that share a session key share their nonces. */
+function noncesOf({ auth }: ServerSettings, key: Buffer | undefined): Nonces | undefined {
+  return auth.dpopNonces === true && key ? new Nonces(key, systemClock) : undefined;
 }
 
 function keyOf(

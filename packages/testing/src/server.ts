@@ -16,6 +16,8 @@ export interface ServerChoices {
   readonly issuers?: readonly Issuer[];
   readonly server?: Partial<ServerSettings["server"]>;
   readonly dataFolder?: string;
+  /** Proofs of possession need a nonce. */
+  readonly dpopNonces?: boolean;
   readonly log?: Log;
   /** What the metadata tells `smcp client`. */
   readonly client?: ServerSettings["client"];
@@ -37,7 +39,7 @@ export function serverSettings(choices: ServerChoices): ServerSettings {
       allowedHosts: [],
       ...server,
     },
-    auth: { mode: issuers.length > 0 ? "oidc" : "none" },
+    auth: { mode: issuers.length > 0 ? "oidc" : "none", ...(choices.dpopNonces === true && { dpopNonces: true }) },
     backends,
     issuers,
     metrics: { enabled: true, path: "/metrics" },

@@ -1,7 +1,7 @@
 /** `auth`, `oidc`, `sso` and `client`: whose tokens are good, and how people get one. */
 import { z } from "zod";
 import { field } from "../field.ts";
-import { duration, httpUrl, issuerUrl, name, oneOf, oneOrMore, secret, text, maybe } from "../scalars.ts";
+import { duration, httpUrl, issuerUrl, name, onOff, oneOf, oneOrMore, secret, text, maybe } from "../scalars.ts";
 
 export const auth = z
   .strictObject({
@@ -104,6 +104,10 @@ export const oidc = z
       { description: "identity providers whose tokens are good", example: ["https://idp.example.com"] },
     ),
     audience: field(oneOrMore(text()).default([]), { description: "audience that tokens must have", example: "api" }),
+    dpop_nonces: field(onOff().default(false), {
+      description:
+        "proofs of possession (DPoP) need a nonce: one that is overheard is good for seconds at other replicas, not for a minute",
+    }),
     required_claims: field(claims(), { description: "claims that must be there with these values" }),
     optional_claims: field(claims(), { description: "claims that must have these values where they are present" }),
   })

@@ -5,9 +5,10 @@ import type { Socket } from "node:net";
 import { isRefusal, refuse, type Refusal } from "@smcp/core";
 
 import type { Arrival } from "../exchange/facts.ts";
-import { challenge, challengeBound, challengeProof } from "./challenge.ts";
+import { challenge, challengeBound, challengeProof, NONCE_HEADER } from "./challenge.ts";
 import { readCredential, type Credential } from "./credential.ts";
-import type { ProofJudge } from "./dpop.ts";
+import { NEEDS_NONCE, type ProofJudge } from "./dpop.ts";
+import type { Nonces } from "./dpop-nonce.ts";
 import { anonymous, type Principal } from "./principal.ts";
 import type { TokenValidator, Verdict } from "./validator.ts";
 import type { VerifiedToken } from "./verify.ts";
@@ -16,10 +17,13 @@ import type { VerifiedToken } from "./verify.ts";
 export class Callers {
   readonly #validator: TokenValidator | undefined;
   readonly #proofs: ProofJudge;
+  readonly #nonces: Nonces | undefined;
 
-  constructor(validator: TokenValidator | undefined, proofs: ProofJudge) {
+  /** @param nonces present: proofs need one */
+  constructor(validator: TokenValidator | undefined, proofs: ProofJudge, nonces?: Nonces) {
     this.#validator = validator;
     this.#proofs = proofs;
+    this.#nonces = nonces;
   }
 
   /** True when callers must show a credential. */
@@ -80,15 +84,22 @@ export class Callers {
     path: string,
   ): Promise<Principal | Refusal> {
     const { method, target, headers } = arrival.admitted;
+    const nonces = this.#nonces;
     const broken = await this.#proofs.judge(headers.get("dpop"), {
       method,
       url: arrival.origin + target.path,
       tokenHash: (known.tokenHash ??= hash("sha256", known.credential.token, "base64url")),
       thumbprint: boundTo,
+      isNonce: nonces && ((nonce) => nonces.isGood(nonce)),
     });
-    if (broken === undefined) return principal;
-    const refusal = refuse("PROOF_INVALID", undefined, { reason: `the proof: ${broken}` });
-    return challengeProof(refusal, metadataOf(arrival, path));
+    if (broken === undefined) {
+      // Who goes on calling never meets a nonce that is over.
+      if (nonces) arrival.reply.onHead((head) => head.headers.push(NONCE_HEADER, nonces.newest));
+      return principal;
+    }
+    const needsNonce = broken === NEEDS_NONCE;
+    const refusal = refuse(needsNonce ? "PROOF_NONCE" : "PROOF_INVALID", undefined, { reason: `the proof: ${broken}` });
+    return challengeProof(refusal, metadataOf(arrival, path), needsNonce ? nonces?.newest : undefined);
   }
 }
 

@@ -25,8 +25,17 @@ export function challengeBound(refusal: Refusal, metadata: string): Refusal {
   return { ...rest, headers: { ...headers, "www-authenticate": value } };
 }
 
-/** The challenge for a good token whose proof is not: another token would not help. */
-export function challengeProof(refusal: Refusal, metadata: string): Refusal {
-  const value = `DPoP error="invalid_dpop_proof", ${ALGORITHMS}, resource_metadata="${metadata}"`;
-  return { ...refusal, headers: { ...refusal.headers, "www-authenticate": value } };
+/**
+ * The challenge for a good token whose proof is not: another token would not help.
+ *
+ * @param nonce the one that the proof needs; `undefined`: it lacks something else
+ */
+export function challengeProof(refusal: Refusal, metadata: string, nonce: string | undefined): Refusal {
+  const error = nonce === undefined ? "invalid_dpop_proof" : "use_dpop_nonce";
+  const value = `DPoP error="${error}", ${ALGORITHMS}, resource_metadata="${metadata}"`;
+  const headers = { ...refusal.headers, "www-authenticate": value };
+  return { ...refusal, headers: nonce === undefined ? headers : { ...headers, [NONCE_HEADER]: nonce } };
 }
+
+/** The header in which a nonce goes to callers. */
+export const NONCE_HEADER = "dpop-nonce";

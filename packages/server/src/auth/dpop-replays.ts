@@ -6,22 +6,27 @@ import { hash } from "node:crypto";
 
 import type { Clock, Duration } from "@smcp/core";
 
-/** The table begins with so many places and doubles when half of them are taken. */
+/** A table begins with so many places and doubles when half of them are taken. */
 const FIRST_SIZE = 1 << 12;
-/** 8 MiB; half of its places in one term are 7,900 proofs each second, which is more than one process verifies. */
-const LAST_SIZE = 1 << 20;
+/** In a table of 8 MiB. Over 66 s they are 7,900 each second, which is more than one process verifies. */
+const MOST = 1 << 19;
 
 export class Replays {
   readonly #clock: Clock;
   readonly #term: Duration;
+  readonly #most: number;
   #now: Table | undefined;
   #before: Table | undefined;
   #since = Number.NEGATIVE_INFINITY;
 
-  /** @param term how long each use is remembered at least */
-  constructor(clock: Clock, term: Duration) {
+  /**
+   * @param term how long each use is remembered at least
+   * @param most uses that are remembered of one term
+   */
+  constructor(clock: Clock, term: Duration, most = MOST) {
     this.#clock = clock;
     this.#term = term;
+    this.#most = most;
   }
 
   /**
@@ -38,7 +43,7 @@ export class Replays {
     // A pair of zeros stands for an empty place.
     const low = digest.readUInt32LE(4) || 1;
     if (this.#before?.has(high, low) === true) return false;
-    this.#now ??= new Table();
+    this.#now ??= new Table(this.#most);
     return this.#now.add(high, low);
   }
 
@@ -54,7 +59,12 @@ export class Replays {
 /** Pairs of numbers, found by the first. */
 class Table {
   #places = new Uint32Array(2 * FIRST_SIZE);
+  readonly #most: number;
   #taken = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   has(high: number, low: number): boolean {
     return this.#places[this.#find(high, low) + 1] === low;
@@ -62,9 +72,8 @@ class Table {
 
   /** False for a pair that is there already, or has no place. */
   add(high: number, low: number): boolean {
-    const size = this.#places.length / 2;
-    if (this.#taken >= size / 2 && size >= LAST_SIZE) return false;
-    if (this.#taken >= size / 2) this.#grow();
+    if (this.#taken >= this.#most) return false;
+    if (this.#taken >= this.#places.length / 4) this.#grow();
     const at = this.#find(high, low);
     if (this.#places[at + 1] === low) return false;
     this.#places[at] = high;

@@ -19,7 +19,12 @@ export interface ProofRules {
   readonly tokenHash: string;
   /** The thumbprint of the key that the token is bound to. */
   readonly thumbprint: string;
+  /** Where proofs need a nonce: whether this is one. */
+  readonly isNonce?: ((nonce: unknown) => boolean) | undefined;
 }
+
+/** What is wrong with a proof that has everything but a nonce. */
+export const NEEDS_NONCE = "it has no nonce of this server, or an old one";
 
 /** How old a proof may be, and how far in the future, in seconds. */
 const MAX_AGE = 60;
@@ -57,10 +62,12 @@ export class ProofJudge {
   }
 
   /** Everything holds but perhaps the key, and the proof may have been used before. */
-  #take(head: string, key: ProofKey, { jti }: Claims, { thumbprint }: ProofRules): string | undefined {
+  #take(head: string, key: ProofKey, { jti, nonce }: Claims, rules: ProofRules): string | undefined {
+    const { thumbprint, isNonce } = rules;
     if (key.thumbprint !== thumbprint) return "its key is not the one that the token is bound to";
     this.#keep(head, key);
-    return this.#replays.isFirst(thumbprint, jti as string) ? undefined : "it was used before";
+    if (!this.#replays.isFirst(thumbprint, jti as string)) return "it was used before";
+    return isNonce?.(nonce) === false ? NEEDS_NONCE : undefined;
   }
 
   #keep(head: string, key: ProofKey): void {
