@@ -78,8 +78,7 @@ async function sendProved(
   try {
     headers.push("authorization", `DPoP ${token.reveal()}`, "dpop", await bound.proof);
   } catch (error) {
-    const reason = "the key of the stored sign-in cannot be used: smcp logout, then smcp login, makes another";
-    delivery.fail(refuse("SIGN_IN_REFUSED", { reason }, { reason: describeError(error) }));
+    delivery.fail(signInRefused(describeError(error)));
     return;
   }
   if (delivery.isGone()) return;

@@ -191,6 +191,29 @@ test("an issuer whose clock is an hour ahead gets proofs by its own clock", asyn
   expect(issuer.grants).toHaveLength(2);
 });
 
+test("a kept key that is broken is told, and is no way to send the token alone", async () => {
+  await using server = await startBackend();
+  const settings = settingsFor(server.url, { stateFolder: scratchFolder(), tokenStore: "file", authMode: "auto" });
+  const store = await openSessionStore(placeOf(settings), silentLog);
+  const { jwk } = await DpopKey.make();
+  await store.write(sampleSession({ obtainedAt: Date.now(), dpopKey: { ...jwk, y: jwk.x as string } }));
+  const client = await startClient(settings, silentLog);
+  onTestFinished(() => client.close());
+  expect(errorIn(await post(client.url, "/docs", CALL))).toMatchObject({
+    code: 40102,
+    message: "the key of the stored sign-in cannot be used: smcp logout, then smcp login, makes another",
+  });
+  expect(server.seen).toEqual([]);
+});
+
+const keyFor = (dpop?: ClientSignIn["dpop"]): string =>
+  placeOf(settingsFor("https://mcp.example.com", { oidc: dpop === undefined ? {} : { dpop } })).key;
+
+test("who takes both kinds of tokens keeps them apart from who takes one", () => {
+  expect(keyFor("auto")).toBe(keyFor());
+  expect(new Set([keyFor(), keyFor("on"), keyFor("off")]).size).toBe(3);
+});
+
 test("who signs out proves the key to the server", async () => {
   const server = await startJudging(() => ({ status: 200, headers: {} }));
   await using issuer = await startFakeIssuer();

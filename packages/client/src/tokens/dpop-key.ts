@@ -7,6 +7,7 @@ import { webcrypto } from "node:crypto";
 import type { Configuration, DPoPHandle } from "openid-client";
 
 import type { OpenIssuer } from "./issuer-link.ts";
+import { SecretFileUnusable } from "./secret-file.ts";
 
 /** The algorithm of its signatures. */
 export const PROOF_ALGORITHM = "ES256";
@@ -37,15 +38,26 @@ export class DpopKey {
     return new DpopKey({ kty, crv, x, y, d } as webcrypto.JsonWebKey, pair);
   }
 
-  /** Opens a key that was kept; rejects where it is none. */
+  /**
+   * Opens a key that was kept.
+   *
+   * @throws {SecretFileUnusable} where it is none
+   */
   static async open(jwk: webcrypto.JsonWebKey): Promise<DpopKey> {
     const { d } = jwk;
     const half = publicHalf(jwk);
-    const [privateKey, publicKey] = await Promise.all([
-      subtle.importKey("jwk", { ...half, d } as webcrypto.JsonWebKey, CURVE, false, ["sign"]),
-      subtle.importKey("jwk", half, CURVE, true, ["verify"]),
-    ]);
-    return new DpopKey(jwk, { privateKey, publicKey });
+    try {
+      const [privateKey, publicKey] = await Promise.all([
+        subtle.importKey("jwk", { ...half, d } as webcrypto.JsonWebKey, CURVE, false, ["sign"]),
+        subtle.importKey("jwk", half, CURVE, true, ["verify"]),
+      ]);
+      return new DpopKey(jwk, { privateKey, publicKey });
+    } catch {
+      // What the parser says may quote the key.
+      throw new SecretFileUnusable(
+        "the key of the stored sign-in cannot be used: smcp logout, then smcp login, makes another",
+      );
+    }
   }
 
   /** The key as openid-client takes it; with the issuer's nonces, as long as it is the same issuer. */
