@@ -14,6 +14,8 @@ const page = await readFile(file, "utf8");
 const blocksOf = (language: string): string[] =>
   [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(([, text = ""]) => text.trim());
 
+const slug = (title = ""): string => title.toLowerCase().replaceAll(" ", "-");
+
 let folder: Folder;
 beforeEach(() => {
   folder = new Folder();
@@ -54,7 +56,6 @@ test("has enough on it to be worth testing", () => {
 test("its links lead somewhere, and so does the README's to it", async () => {
   const links = [...page.matchAll(/\]\(([^)#]+)\)/g)].map(([, to = ""]) => join(dirname(file), to));
   expect(links.filter((one) => !existsSync(one))).toEqual([]);
-  const slug = (title = ""): string => title.toLowerCase().replaceAll(" ", "-");
   const titles = new Set([...page.matchAll(/^##? (.+)$/gm)].map(([, title]) => slug(title)));
   const anchors = [...page.matchAll(/\]\(#([^)]+)\)/g)].map(([, to = ""]) => to);
   expect(anchors.filter((one) => !titles.has(one))).toEqual([]);
