@@ -30,7 +30,7 @@ const COMMON = ["--port=0", "--no-open", "--token-store=file", "--log-format=jso
 /** What a person who uses this server would have been told to give. */
 async function flagsFor(scenario: Scenario, folder: string): Promise<string[]> {
   const { name, context } = scenario;
-  const { client_id: id, client_secret: secret, private_key_pem: key } = context;
+  const { client_id: id, client_secret: secret, private_key_pem: key, valid_jwt: workload } = context;
   const file = async (text: string): Promise<string> => {
     const path = join(folder, "secret");
     await writeFile(path, text, { mode: 0o600 });
@@ -39,9 +39,10 @@ async function flagsFor(scenario: Scenario, folder: string): Promise<string[]> {
   return [
     ...(id === undefined ? [] : [`--oidc-client-id=${id}`]),
     // A secret goes only to an issuer that a person named.
-    ...((secret ?? key) === undefined ? [] : [`--oidc-issuer=${await issuerOf(scenario)}`]),
+    ...((secret ?? key ?? workload) === undefined ? [] : [`--oidc-issuer=${await issuerOf(scenario)}`]),
     ...(secret === undefined ? [] : [`--oidc-client-secret-file=${await file(secret)}`]),
     ...(key === undefined ? [] : [`--oidc-private-key-file=${await file(key)}`]),
+    ...(workload === undefined ? [] : [`--oidc-assertion-file=${await file(workload)}`]),
     ...(FLAGS[name] ?? []),
   ];
 }
