@@ -135,7 +135,7 @@ test("a document about the client is its id where the server holds it and the is
       scopes: [],
       resource: undefined,
       isBound: false,
-    audience: undefined,
+      audience: undefined,
       advice,
     } as const;
     return namedClient(settings, plan)?.clientId;
