@@ -1,11 +1,11 @@
 /**
- * Scenarios of sign-in that end otherwise through `smcp client` than with the SDK's own client, and why. None of them is scored
- * but the first, an extension; one that passes fails the tests.
+ * Scenarios of sign-in that `smcp client` does not pass, and why: extensions and drafts, which the newer version of the tool runs
+ * and never scores. One that passes fails the tests.
  */
 const MANAGED =
   "enterprise-managed authorization, an extension: the person's sign-in at the company's provider is exchanged for a token of the server's own. Not built yet";
 const WORKLOAD =
-  "workload identity federation, a draft: the platform's token is a grant of its own there. `--oidc-assertion-file` shows it as the proof of a client (RFC 7523, section 2.2), as Kubernetes and SPIFFE providers take it";
+  "workload identity federation, a draft: the platform's token is a grant of its own there. `--oidc-assertion-file` shows it as the proof of a client instead (RFC 7523, section 2.2)";
 
 /** By the scenario's name. */
 export const EXCEPTIONS: Readonly<Record<string, string>> = {

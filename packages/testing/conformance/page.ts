@@ -1,4 +1,5 @@
 /** compatibility.md, from the tables that the tests run. */
+import { EXCEPTIONS } from "./auth-exceptions.ts";
 import { COMMANDS, PROGRAMS, SERVERS, VISITS, type ServerId } from "./cells.ts";
 import { PASSES } from "./passes.ts";
 import { STDIO_LACKS } from "./stdio-lacks.ts";
@@ -35,7 +36,12 @@ export function compatibilityPage(): string {
     ),
     "What a server on stdio cannot offer:",
     table(["suite", "check", "why"], lacks()),
-    "For clients, every scenario that is not about sign-in is passed by an SDK client through `smcp client` as by itself.",
+    "For clients, every scenario is gone through twice by an SDK client, by itself and through `smcp client`, and the same " +
+      "checks pass, those of sign-in included: there the SDK's client signs in by itself, and then `smcp client` does. But for:",
+    table(
+      ["scenario", "why"],
+      Object.entries(EXCEPTIONS).map(([scenario, why]) => [`\`${scenario}\``, why]),
+    ),
   ].join("\n\n")}\n`;
 }
 
