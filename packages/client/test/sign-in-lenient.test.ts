@@ -3,6 +3,7 @@ import { Secret, silentLog } from "@smcp/core";
 import { expect, onTestFinished, test, vi } from "vitest";
 
 import { startClient } from "../src/index.ts";
+import { makePlan } from "../src/sign-in/plan.ts";
 import { startBackend } from "./backend.ts";
 import { comeBack, quiet, signIn } from "./by-hand.ts";
 import { say, startFakeIssuer } from "./fake-issuer.ts";
@@ -123,6 +124,20 @@ test("a server that names nobody and has an issuer's metadata is its own issuer"
   expect(errorIn(await call()).code).toBe(40101);
   expect(person.opened[0]).toContain(`${server.url}/authorize?`);
   expect(new URL(person.opened[0] ?? "").searchParams.has("resource")).toBe(false);
+});
+
+test("a server that named an issuer once and names nobody now is not followed to itself", async () => {
+  const asked: string[] = [];
+  const fetch = (url: string): Promise<Response> => {
+    asked.push(url);
+    return Promise.resolve(new Response("", { status: 404 }));
+  };
+  const known = { pinned: "https://idp.example.com", session: undefined };
+  const plan = await makePlan(settingsFor("https://mcp.example.com"), {}, known, { fetch, log: silentLog });
+  const reason =
+    "the smcp server at mcp.example.com does not say at which identity provider to sign in: give --oidc-issuer and --oidc-client-id";
+  expect(plan).toMatchObject({ refused: "SIGN_IN_REFUSED", facts: { reason } });
+  expect(asked).toEqual(["https://mcp.example.com/.well-known/oauth-protected-resource"]);
 });
 
 test("a server that says nothing at all is asked for a token at the places of old only where PKCE need not be told", async () => {

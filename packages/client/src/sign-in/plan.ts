@@ -14,7 +14,7 @@ import { isResourceOf, readMetadata, type ClientAdvice, type ServerMetadata } fr
 import type { Session } from "../tokens/session.ts";
 import { isMicrosoft } from "./microsoft.ts";
 import { chooseScopes } from "./scopes.ts";
-import { readOwnIssuer } from "./server-as-issuer.ts";
+import { readOwnIssuer, refuseSilent } from "./server-as-issuer.ts";
 import type { SignInReason } from "./sign-in.ts";
 
 /** What is known of the past. */
@@ -111,7 +111,7 @@ function heldAt({ issuer }: IssuerMetadata, { session }: Known): readonly string
 /** The issuer to sign in at, or why none of those that the server names. */
 export function chooseIssuer(
   { serverUrl, oidc }: ClientSettings,
-  { issuers }: ServerMetadata,
+  { issuers, isOwnIssuer }: Learnt,
   pinned: string | undefined,
 ): string | Refusal {
   const server = `the smcp server at ${serverUrl.host}`;
@@ -130,6 +130,7 @@ export function chooseIssuer(
   const parsed = parseIssuer(first, isLoopbackName(serverUrl.hostname));
   if (!(parsed instanceof URL)) return refused(`${server} names an identity provider that is ${WRONG[parsed.wrong]}`);
   if (pinned === undefined || oidc.acceptsIssuerChange === true) return first;
+  if (isOwnIssuer === true) return refuseSilent(serverUrl.host);
   return refused(
     `${server} now names the identity provider ${hostOf(first)} instead of ${hostOf(pinned)}: if that is right, start once with --accept-issuer-change`,
   );

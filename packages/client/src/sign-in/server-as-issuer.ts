@@ -33,6 +33,11 @@ export async function readOwnIssuer(
       registration_endpoint: `${origin}/register`,
     };
   }
+  return refuseSilent(host);
+}
+
+/** A server that names nobody, where nobody may be guessed. */
+export function refuseSilent(host: string): Refusal {
   const reason = `the smcp server at ${host} does not say at which identity provider to sign in: give --oidc-issuer and --oidc-client-id`;
   return refuse("SIGN_IN_REFUSED", { reason }, { reason });
 }
