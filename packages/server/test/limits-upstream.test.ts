@@ -64,7 +64,7 @@ describe("H20, H21: a backend that answers with", () => {
     ],
     [
       "a status line without end",
-      (socket) => void flood(socket, () => (socket.bytesWritten ? "OK".repeat(500) : "HTTP/1.1 200 ")),
+      (socket) => flood(socket, () => (socket.bytesWritten ? "OK".repeat(500) : "HTTP/1.1 200 ")),
     ],
     ["100, which nobody waits for", (socket) => socket.write("HTTP/1.1 100 Continue\r\n\r\n")],
     ["101, which nobody asked for", (socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n")],
