@@ -71,7 +71,11 @@ test("L6: smcp client on a socket is for its user alone, takes over from one tha
   const taken = await folder.run(client("--listen", `unix:${path}`));
   expect(taken).toMatchObject({
     code: 1,
-    stderr: `smcp: the socket "${path}" is taken by another program\nhint: stop that program, or choose another path\n`,
+    stderr: expect.stringMatching(
+      new RegExp(
+        `^smcp: another smcp client \\(pid ${killed.child.pid}\\) has unix:${path} already, for .*\nhint: use that one, stop it, or choose another place with --port or --listen\n$`,
+      ),
+    ),
   });
   killed.child.kill("SIGKILL");
   await killed.ended;
