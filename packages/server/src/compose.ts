@@ -8,7 +8,7 @@ import { systemClock, type Log } from "@smcp/core";
 import { Callers } from "./auth/callers.ts";
 import { ProofJudge } from "./auth/dpop.ts";
 import { Nonces } from "./auth/dpop-nonce.ts";
-import { TokenValidator } from "./auth/validator.ts";
+import type { TokenValidator } from "./auth/validator.ts";
 import { journey, type Journey } from "./exchange/pipeline.ts";
 import type { Parts } from "./parts.ts";
 import type { Closable } from "./reload-holdings.ts";
@@ -53,7 +53,7 @@ export async function compose(
 ): Promise<Composition> {
   const asksCallers = settings.auth.mode === "oidc";
   const key = needsKey(settings) ? await keyOf(settings, log, options, before) : undefined;
-  const validator = asksCallers ? validatorOf(settings, log, before) : undefined;
+  const validator = asksCallers ? await validatorOf(settings, log, before) : undefined;
   const bridges = new Map<string, StdioUpstream>();
   const routes: Route[] = settings.backends.map((backend) => {
     if (backend.kind === "http") return { backend, upstream: kept(backend, before) ?? httpUpstream(backend, log) };
@@ -102,9 +102,15 @@ function keyOf(
   return sessionKey(server.sessionKey, resolve(dataFolder), log);
 }
 
-function validatorOf({ issuers }: ServerSettings, log: Log, before: Composition | undefined): TokenValidator {
+async function validatorOf(
+  { issuers }: ServerSettings,
+  log: Log,
+  before: Composition | undefined,
+): Promise<TokenValidator> {
   const old = before?.validator;
   if (old && isSame(before.parts.settings.issuers, issuers)) return old;
+  // What verifies signatures is a library of its own: a server that asks nobody starts without it.
+  const { TokenValidator } = await import("./auth/validator.ts");
   return new TokenValidator(issuers, systemClock, log);
 }
 

@@ -1,5 +1,5 @@
 /** The key that a proof of possession brings along: read strictly, for it is whatever a caller wrote. */
-import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from "jose";
+import type { CryptoKey, JWK } from "jose";
 
 import type { Claims } from "./jwt.ts";
 
@@ -26,6 +26,8 @@ export async function openProofKey(header: Claims): Promise<ProofKey | string> {
   if (crit !== undefined) return "it has an extension that is not known";
   const plain = readKey(jwk, alg);
   if (typeof plain === "string") return plain;
+  // Few callers prove keys, and nobody before the first request.
+  const { calculateJwkThumbprint, importJWK } = await import("jose");
   try {
     const key = await importJWK(plain, alg);
     if (key instanceof Uint8Array) return "its key is no public key";

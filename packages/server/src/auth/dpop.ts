@@ -2,7 +2,6 @@
  * Judges proofs of possession (DPoP, RFC 9449): that whoever sends a token holds the key that the token is bound to, made
  * the proof for this request, and just now. With every request: what is remembered is keys, never verdicts.
  */
-import { compactVerify } from "jose";
 
 import type { Clock } from "@smcp/core";
 
@@ -82,6 +81,7 @@ export class ProofJudge {
 
 async function isSigned(proof: string, { key, algorithm }: ProofKey): Promise<boolean> {
   try {
+    const { compactVerify } = await import("jose");
     await compactVerify(proof, key, { algorithms: [algorithm] });
     return true;
   } catch {

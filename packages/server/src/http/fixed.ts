@@ -39,9 +39,10 @@ function fixedRoutes(parts: FixedParts): Hono<Env> {
     return isRefusal(principal) ? answer(c, principal, arrival) : c.json(listModels(settings.backends));
   });
   if (settings.metrics.enabled) {
-    app.get(settings.metrics.path, async (c) =>
-      c.body(await metrics.text(), 200, { "content-type": metrics.contentType }),
-    );
+    app.get(settings.metrics.path, async (c) => {
+      const { text, type } = await metrics.text();
+      return c.body(text, 200, { "content-type": type });
+    });
   }
   app.get(`${METADATA_PATH}/*`, (c) => metadataOf(c, parts));
   app.get(METADATA_PATH, (c) => metadataOf(c, parts));

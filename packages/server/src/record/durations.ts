@@ -2,8 +2,6 @@
  * How long operations took, as a Prometheus histogram. One is observed with every request, so that an observation is three
  * additions here, where the library's own hashes all labels again; what is read, at a scrape, is put together then.
  */
-import type { Metric, Registry } from "prom-client";
-
 interface Sample {
   readonly metricName: string;
   readonly labels: Readonly<Record<string, string | number>>;
@@ -54,12 +52,10 @@ export class Durations {
   readonly #series: Series[] = [];
 
   /** @param bounds upper bounds of the buckets, in seconds, ascending */
-  constructor(name: string, help: string, bounds: readonly number[], registry: Registry) {
+  constructor(name: string, help: string, bounds: readonly number[]) {
     this.name = name;
     this.#help = help;
     this.#bounds = bounds;
-    // What the registry asks of a metric at a scrape is its name and `get`.
-    registry.registerMetric(this as unknown as Metric);
   }
 
   /** Adds a series; the caller keeps it, and sees to it that there is one for each set of labels. */
@@ -69,7 +65,7 @@ export class Durations {
     return series;
   }
 
-  /** What the registry reads. */
+  /** What a registry of prom-client reads at a scrape. */
   get(): Promise<object> {
     const values = this.#series.flatMap((one) => one.samples(this.name));
     return Promise.resolve({ name: this.name, help: this.#help, type: "histogram", values, aggregator: "sum" });

@@ -1,12 +1,14 @@
-/** Numbers for Prometheus. Labels come from the configuration or from short fixed lists, never from requests. */
+/**
+ * What a server counts. Labels come from the configuration or from short fixed lists, never from requests. How it is told,
+ * with all that is asked at that moment, is the exposition's.
+ */
 import { STATUS_CODES } from "node:http";
-
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 
 import type { Backend } from "@smcp/config";
 import type { Code } from "@smcp/core";
 
 import { Durations, type Series } from "./durations.ts";
+import type { Exposition } from "./exposition.ts";
 
 const OPERATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 /** The methods that have a series of their own; all others share one. */
@@ -28,84 +30,23 @@ export interface Gauges {
 }
 
 export class Metrics {
-  readonly #registry = new Registry();
-  readonly #operations: Durations;
-  readonly #refusals: Counter<"code">;
-  readonly #reloads: Counter<"result">;
+  readonly version: string;
+  readonly gauges: Gauges;
+  readonly operations = new Durations(
+    "mcp_server_operation_duration_seconds",
+    "Time from a request's arrival to the end of its answer.",
+    OPERATION_BUCKETS,
+  );
+  readonly refusals = new Map<Code, number>();
+  readonly reloads = new Map<"done" | "refused", number>();
+
   /** By server, method and status: labels are hashed once. */
   readonly #observers = new Map<string, Map<string, Map<number, Series>>>();
+  #exposition: Promise<Exposition> | undefined;
 
   constructor(version: string, gauges: Gauges) {
-    const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry });
-    this.#operations = new Durations(
-      "mcp_server_operation_duration_seconds",
-      "Time from a request's arrival to the end of its answer.",
-      OPERATION_BUCKETS,
-      this.#registry,
-    );
-    this.#refusals = new Counter({
-      name: "smcp_refusals_total",
-      help: "Requests refused, by the row of the catalogue.",
-      labelNames: ["code"],
-      registers,
-    });
-    const build = new Gauge({ name: "smcp_build_info", help: "Always 1.", labelNames: ["version"], registers });
-    build.set({ version }, 1);
-    const configured = new Gauge({
-      name: "smcp_backends",
-      help: "Backends by kind.",
-      labelNames: ["kind"],
-      registers,
-      collect: () => {
-        configured.reset();
-        for (const { kind } of gauges.backends()) configured.inc({ kind });
-      },
-    });
-    this.#reloads = new Counter({
-      name: "smcp_reloads_total",
-      help: "Reloads of the configuration, by what became of them.",
-      labelNames: ["result"],
-      registers,
-    });
-    this.#stdio(gauges, registers);
-    const ages = new Gauge({
-      name: "smcp_jwks_age_seconds",
-      help: "Seconds since an issuer's keys were loaded.",
-      labelNames: ["issuer"],
-      registers,
-      collect: () => {
-        ages.reset();
-        for (const [issuer, age] of gauges.keyAges()) if (Number.isFinite(age)) ages.set({ issuer }, age / 1_000);
-      },
-    });
-  }
-
-  #stdio({ stdio }: Gauges, registers: Registry[]): void {
-    const sessions = new Gauge({
-      name: "smcp_sessions",
-      help: "Open sessions of a stdio backend.",
-      labelNames: ["server"],
-      registers,
-      collect: () => {
-        sessions.reset();
-        for (const [server, { sessionCount }] of stdio()) sessions.set({ server }, sessionCount);
-      },
-    });
-    const children = new Gauge({
-      name: "smcp_children",
-      help: "Running children of a stdio backend.",
-      labelNames: ["server"],
-      registers,
-      collect: () => {
-        children.reset();
-        for (const [server, { childCount }] of stdio()) children.set({ server }, childCount);
-      },
-    });
-  }
-
-  get contentType(): string {
-    return this.#registry.contentType;
+    this.version = version;
+    this.gauges = gauges;
   }
 
   /** Counts one request that reached a backend's route. `durationMs` in milliseconds. */
@@ -117,7 +58,7 @@ export class Metrics {
     let observer = observers.get(known);
     if (!observer) {
       const label = known === OTHER_STATUS ? "other" : String(status);
-      observer = this.#operations.series({ server, method: name, status: label });
+      observer = this.operations.series({ server, method: name, status: label });
       observers.set(known, observer);
     }
     observer.observe(durationMs / 1_000);
@@ -132,15 +73,17 @@ export class Metrics {
   }
 
   refusal(code: Code): void {
-    this.#refusals.inc({ code });
+    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
   }
 
   reload(result: "done" | "refused"): void {
-    this.#reloads.inc({ result });
+    this.reloads.set(result, (this.reloads.get(result) ?? 0) + 1);
   }
 
-  /** The exposition. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  /** The exposition. The library behind it is loaded at the first scrape: no start waits for it. */
+  async text(): Promise<{ readonly text: string; readonly type: string }> {
+    this.#exposition ??= import("./exposition.ts").then(({ openExposition }) => openExposition(this));
+    const exposition = await this.#exposition;
+    return { text: await exposition.metrics(), type: exposition.contentType };
   }
 }
