@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseFlags } from "../src/parse.ts";
 import { Folder } from "./program.ts";
 
-const file = fileURLToPath(new URL("../../../docs/providers.md", import.meta.url));
+const file = fileURLToPath(new URL("../../../configs/providers.md", import.meta.url));
 const page = await readFile(file, "utf8");
 const blocksOf = (language: string): string[] =>
   [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(([, text = ""]) => text.trim());
@@ -60,5 +60,5 @@ test("its links lead somewhere, and so does the README's to it", async () => {
   const anchors = [...page.matchAll(/\]\(#([^)]+)\)/g)].map(([, to = ""]) => to);
   expect(anchors.filter((one) => !titles.has(one))).toEqual([]);
   const readme = await readFile(fileURLToPath(new URL("../../../README.md", import.meta.url)), "utf8");
-  expect(readme).toContain("](docs/providers.md)");
+  expect(readme).toContain("](configs/providers.md)");
 });
