@@ -3,6 +3,7 @@ import { checkServerFile, clientJsonSchema, explain, type Flag, resolveFlags, se
 import { Failure } from "@smcp/core";
 import { checkJson, checkText, explainText } from "../config-text.ts";
 import type { Command, Context } from "../context.ts";
+import { jsonText, outputFlag } from "../output-flag.ts";
 import { columnsOf, type CommandLine, parseFlags } from "../parse.ts";
 import { usageError } from "../usage-error.ts";
 
@@ -14,7 +15,7 @@ const fileFlags: readonly Flag[] = [
     description: "YAML or JSON file; left out: the one that smcp server would find",
   },
   { name: "auth-mode", kind: "string", description: "as smcp server is given it", values: ["none", "oidc"] },
-  { name: "output", kind: "string", description: "how it prints", fallback: "text", values: ["text", "json"] },
+  outputFlag,
 ];
 
 const lines = {
@@ -57,7 +58,7 @@ interface Asked {
 const verbs: Readonly<Record<keyof typeof lines, (asked: Asked, context: Context) => number>> = {
   check({ word, file, flags, isJson }, { env, cwd, stdout, stderr }) {
     const checked = checkServerFile({ path: file ?? word, env, cwd, flags });
-    if (isJson) stdout.write(`${JSON.stringify(checkJson(checked), undefined, 2)}\n`);
+    if (isJson) stdout.write(jsonText(checkJson(checked)));
     else if (checked.problems.length > 0) stderr.write(checkText(checked));
     else stdout.write(checkText(checked));
     return checked.problems.length > 0 ? 2 : 0;
@@ -66,13 +67,13 @@ const verbs: Readonly<Record<keyof typeof lines, (asked: Asked, context: Context
     const explanation = explain({ path: file, env, cwd, flags }, word);
     const { self, below } = explanation;
     const data = self && below.length === 0 ? self : [...(self ? [self] : []), ...below];
-    stdout.write(isJson ? `${JSON.stringify(data, undefined, 2)}\n` : explainText(explanation));
+    stdout.write(isJson ? jsonText(data) : explainText(explanation));
     return 0;
   },
   schema({ word = "server" }, { stdout }) {
     if (word !== "server" && word !== "client") throw usageError(`there is no schema of "${word}"`, "server or client");
     const schema = word === "server" ? serverJsonSchema() : clientJsonSchema();
-    stdout.write(`${JSON.stringify(schema, undefined, 2)}\n`);
+    stdout.write(jsonText(schema));
     return 0;
   },
 };

@@ -1,19 +1,11 @@
 /** `smcp doctor`: finds what keeps the client from working, and says how to mend it. */
 import type { Finding } from "@smcp/client";
-import { clientFlags, type Flag, type LoadedClient, loadClientSettings, resolveFlags } from "@smcp/config";
+import { clientFlags, type LoadedClient, loadClientSettings } from "@smcp/config";
 import { Failure } from "@smcp/core";
 import type { Command } from "../context.ts";
 import { openLog } from "../log.ts";
 import { wantsColour } from "../output.ts";
-import { columnsOf, parseFlags } from "../parse.ts";
-
-const outputFlag: Flag = {
-  name: "output",
-  kind: "string",
-  description: "how it prints",
-  fallback: "text",
-  values: ["text", "json"],
-};
+import { jsonText, outputFlag, readDataCommand } from "../output-flag.ts";
 
 const line = {
   command: "smcp doctor",
@@ -28,24 +20,16 @@ const line = {
 
 export const doctor: Command = {
   async run(args, { env, cwd, stdout, stderr }) {
-    const parsed = await parseFlags(line, args, columnsOf(stdout));
-    if ("help" in parsed) {
-      stdout.write(parsed.help);
-      return 0;
-    }
-    const { output, ...flags } = parsed.flags;
-    const { values } = resolveFlags([outputFlag], { flags: { output }, env: {}, prefix: "" });
+    const read = await readDataCommand(line, args, { stdout });
+    if (!read) return 0;
+    const { flags, isJson } = read;
     const log = await openLog({ level: "error", format: "text", colour: wantsColour(stderr, env) });
     const findings: Finding[] = [];
     const loaded = load(() => loadClientSettings({ flags, env, cwd }), findings);
     if (loaded) findings.push(...(await (await import("@smcp/client")).examine(loaded.settings, log)));
     await log.close();
     const isBad = findings.some(({ result }) => result === "fail");
-    stdout.write(
-      values.get("output") === "json"
-        ? `${JSON.stringify({ ok: !isBad, checks: findings }, undefined, 2)}\n`
-        : findings.map(textOf).join(""),
-    );
+    stdout.write(isJson ? jsonText({ ok: !isBad, checks: findings }) : findings.map(textOf).join(""));
     return isBad ? 1 : 0;
   },
 };

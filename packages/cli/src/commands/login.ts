@@ -1,28 +1,23 @@
 /** `smcp login`: signs a person in ahead of the first need, and says who, where and until when. */
-import { clientFlags, type Flag, loadClientSettings, resolveFlags } from "@smcp/config";
+import { clientFlags, loadClientSettings } from "@smcp/config";
 import { Failure, isRefusal, publicMessage, type Refusal } from "@smcp/core";
 import type { Login, PendingSignIn, Session } from "@smcp/client";
 import type { Command, Context } from "../context.ts";
 import { openLog, type OpenLog } from "../log.ts";
 import { wantsColour } from "../output.ts";
-import { columnsOf, parseFlags } from "../parse.ts";
+import { outputFlag, readDataCommand } from "../output-flag.ts";
 import { listenToSignals } from "../signals.ts";
 
 const NAMES =
   /^(?:server-url|auth-mode|oidc-.*|redirect-.*|allow-unadvertised-pkce|accept-issuer-change|open|profile|token-store|ca-file|log-.*)$/;
 
-const outputFlag: Flag = {
-  name: "output",
-  kind: "string",
-  description: "how it prints; json: one line while it waits, one at the end",
-  fallback: "text",
-  values: ["text", "json"],
-};
-
 const line = {
   command: "smcp login",
   description: "Signs in ahead of time, for every app that uses smcp client on this machine",
-  flags: [...clientFlags.filter(({ name }) => NAMES.test(name)), outputFlag],
+  flags: [
+    ...clientFlags.filter(({ name }) => NAMES.test(name)),
+    { ...outputFlag, description: "how it prints; json: one line while it waits, one at the end" },
+  ],
   examples: [
     ["smcp login --server-url https://mcp.example.com", "with the browser, or a code where there is none"],
     ["smcp login --oidc-flow device --profile work", "with a code, as another account"],
@@ -42,14 +37,9 @@ interface Run extends Context {
 export const login: Command = {
   async run(args, context) {
     const { env, cwd, stdout, stderr } = context;
-    const parsed = await parseFlags(line, args, columnsOf(stdout));
-    if ("help" in parsed) {
-      stdout.write(parsed.help);
-      return 0;
-    }
-    const { output, ...flags } = parsed.flags;
-    const isJson =
-      resolveFlags([outputFlag], { flags: { output }, env: {}, prefix: "" }).values.get("output") === "json";
+    const read = await readDataCommand(line, args, { stdout });
+    if (!read) return 0;
+    const { flags, isJson } = read;
     const { settings, log: logging, warnings } = loadClientSettings({ flags, env, cwd });
     // What a person must know is told below; the log is for whoever asks for it.
     const level = flags["log-level"] ?? "error";

@@ -3,12 +3,12 @@
  * where they can be reached.
  */
 import type { Revocation, SignedOut } from "@smcp/client";
-import { clientFlags, type Flag, loadClientProfile, loadClientSettings, resolveFlags } from "@smcp/config";
+import { clientFlags, loadClientProfile, loadClientSettings } from "@smcp/config";
 import { Failure } from "@smcp/core";
 import type { Command, Context } from "../context.ts";
 import { openLog } from "../log.ts";
 import { wantsColour } from "../output.ts";
-import { columnsOf, parseFlags } from "../parse.ts";
+import { jsonText, outputFlag, readDataCommand } from "../output-flag.ts";
 
 const NAMES: ReadonlySet<string> = new Set([
   "server-url",
@@ -17,14 +17,6 @@ const NAMES: ReadonlySet<string> = new Set([
   "oidc-issuer",
   "oidc-client-secret-file",
 ]);
-
-const outputFlag: Flag = {
-  name: "output",
-  kind: "string",
-  description: "how it prints",
-  fallback: "text",
-  values: ["text", "json"],
-};
 
 const line = {
   command: "smcp logout",
@@ -39,17 +31,13 @@ const line = {
 export const logout: Command = {
   async run(args, context) {
     const { env, cwd, stdout, stderr } = context;
-    const parsed = await parseFlags(line, args, columnsOf(stdout));
-    if ("help" in parsed) {
-      stdout.write(parsed.help);
-      return 0;
-    }
-    const { output, ...flags } = parsed.flags;
-    const { values } = resolveFlags([outputFlag], { flags: { output }, env: {}, prefix: "" });
+    const read = await readDataCommand(line, args, { stdout });
+    if (!read) return 0;
+    const { flags, isJson } = read;
     const { server, profile } = await findServer(flags, context);
     const ended = server === undefined ? [] : await end({ ...flags, "server-url": server });
     const found = { server, profile, ended };
-    stdout.write(values.get("output") === "json" ? `${JSON.stringify(asJson(found), undefined, 2)}\n` : asText(found));
+    stdout.write(isJson ? jsonText(asJson(found)) : asText(found));
     if (ended.every((one) => one.isDeleted)) return 0;
     throw new Failure("the sign-in is still on this machine", "delete the file that the warning above names");
 

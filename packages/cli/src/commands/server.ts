@@ -12,6 +12,7 @@ import type { RunningServer } from "@smcp/server";
 import type { Command, Context } from "../context.ts";
 import { openLog } from "../log.ts";
 import { wantsColour } from "../output.ts";
+import { jsonText } from "../output-flag.ts";
 import { columnsOf, parseFlags } from "../parse.ts";
 import { outline, outlineJson, type Printed } from "../outline.ts";
 import { reloader } from "../reload.ts";
@@ -40,10 +41,7 @@ export const server: Command = {
     const loaded = load();
     if (values.get("check") === true) {
       const isJson = text("output") === "json";
-      return print(
-        stdout,
-        isJson ? `${JSON.stringify(outlineJson(loaded), undefined, 2)}\n` : checkText(outline(loaded)),
-      );
+      return print(stdout, isJson ? jsonText(outlineJson(loaded)) : checkText(outline(loaded)));
     }
     refuseUnbuilt(loaded.unbuilt, loaded.file);
 

@@ -1,21 +1,13 @@
 /** `smcp status`: who is signed in where, until when, and what the clients that run on this machine do. Asks nobody. */
 import type { RunningClient, SignInState, StoredSignIn } from "@smcp/client";
-import { clientFlags, type Flag, loadClientProfile, resolveFlags } from "@smcp/config";
+import { clientFlags, loadClientProfile } from "@smcp/config";
 import type { Command } from "../context.ts";
 import { openLog } from "../log.ts";
 import { wantsColour } from "../output.ts";
-import { columnsOf, parseFlags } from "../parse.ts";
+import { jsonText, outputFlag, readDataCommand } from "../output-flag.ts";
 import { statusText } from "../status-text.ts";
 
 const NAMES = new Set(["server-url", "profile"]);
-
-const outputFlag: Flag = {
-  name: "output",
-  kind: "string",
-  description: "how it prints",
-  fallback: "text",
-  values: ["text", "json"],
-};
 
 const line = {
   command: "smcp status",
@@ -35,13 +27,9 @@ export interface Shown {
 
 export const status: Command = {
   async run(args, { env, cwd, stdout, stderr }) {
-    const parsed = await parseFlags(line, args, columnsOf(stdout));
-    if ("help" in parsed) {
-      stdout.write(parsed.help);
-      return 0;
-    }
-    const { output, ...flags } = parsed.flags;
-    const { values } = resolveFlags([outputFlag], { flags: { output }, env: {}, prefix: "" });
+    const read = await readDataCommand(line, args, { stdout });
+    if (!read) return 0;
+    const { flags, isJson } = read;
     const { serverUrl, stateFolder } = loadClientProfile({ flags, env, cwd });
     const log = await openLog({ level: "warn", format: "text", colour: wantsColour(stderr, env) });
     const { runningClients, storedSignIns } = await import("@smcp/client");
@@ -49,8 +37,7 @@ export const status: Command = {
     await log.close();
     // What the environment or client.yaml names is where to sign in, not what to look at.
     const shown = only(all, flags["server-url"] === undefined ? undefined : serverUrl, flags["profile"]);
-    const isJson = values.get("output") === "json";
-    stdout.write(isJson ? `${JSON.stringify(asJson(shown), undefined, 2)}\n` : statusText(shown, Date.now()));
+    stdout.write(isJson ? jsonText(asJson(shown)) : statusText(shown, Date.now()));
     return isSignedIn(shown) ? 0 : 4;
   },
 };
