@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { Slab } from "../slab.ts";
 import { BodyReader } from "./body-reader.ts";
 import type { Connect, ConnectListener } from "./connect.ts";
+import { HeadGatherer } from "./head-gatherer.ts";
 import { BadAnswer, readHead, type ResponseHead, type UpstreamHeaders } from "./response-head.ts";
 
 /**
@@ -30,7 +31,6 @@ export interface Keeper {
   onGone(connection: Connection): void;
 }
 
-const MAX_HEAD = 64 * 1_024;
 /** What most heads fit into. */
 const USUAL_HEAD = 1_024;
 /** Requests up to this size leave as one piece. */
@@ -54,8 +54,8 @@ export class Connection implements ConnectListener {
   #isPaused = false;
   #isGone = false;
   #head: ResponseHead | undefined;
-  /** The beginning of a head that is not whole yet. */
-  #rest: Buffer | undefined;
+  /** Present while a head is not whole yet. */
+  #gatherer: HeadGatherer | undefined;
 
   constructor(connect: Connect, keeper: Keeper) {
     this.#keeper = keeper;
@@ -150,24 +150,22 @@ export class Connection implements ConnectListener {
 
   /** Returns where the head ends, or the end of the bytes where it does not yet. */
   #readHead(bytes: Buffer, from: number): number {
-    const part = from === 0 ? bytes : bytes.subarray(from);
-    const all = this.#rest ? Buffer.concat([this.#rest, part]) : part;
-    let text = all.toString("latin1", 0, USUAL_HEAD);
-    let end = text.indexOf("\r\n\r\n");
-    if (end < 0 && all.length > USUAL_HEAD) {
-      text = all.toString("latin1", 0, MAX_HEAD);
-      end = text.indexOf("\r\n\r\n");
+    if (!this.#gatherer) {
+      // Nearly always it is there whole.
+      const text = bytes.toString("latin1", from, from + USUAL_HEAD);
+      const end = text.indexOf("\r\n\r\n");
+      if (end >= 0) {
+        this.#begin(readHead(text.slice(0, end + 2)));
+        return from + end + 4;
+      }
+      this.#gatherer = new HeadGatherer();
     }
-    if (end < 0) {
-      if (all.length >= MAX_HEAD) throw new BadAnswer("its head is too large");
-      // A copy: the bytes may be lent.
-      this.#rest = Buffer.from(all);
-      return bytes.length;
-    }
-    const held = this.#rest?.length ?? 0;
-    this.#rest = undefined;
-    this.#begin(readHead(text.slice(0, end + 2)));
-    return from + end + 4 - held;
+    const gatherer = this.#gatherer;
+    const used = gatherer.add(from === 0 ? bytes : bytes.subarray(from));
+    if (used === undefined) return bytes.length;
+    this.#gatherer = undefined;
+    this.#begin(readHead(gatherer.text));
+    return from + used;
   }
 
   #begin(head: ResponseHead): void {
