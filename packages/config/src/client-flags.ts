@@ -1,5 +1,6 @@
 /** The flags of `smcp client`: help, variables, keys of client.yaml and checks all come from this table. */
 import type { Flag } from "./flags.ts";
+import { logFlags } from "./log-flags.ts";
 
 /** What the names of the client's variables begin with. */
 export const CLIENT_PREFIX = "SMCP_CLIENT_";
@@ -151,13 +152,5 @@ export const clientFlags: readonly Flag[] = [
   { name: "max-body", kind: "size", description: "largest body of a request", fallback: "4MiB" },
   { name: "metrics", kind: "switch", description: "serve metrics", fallback: "true" },
   { name: "metrics-path", kind: "string", description: "path of the metrics", fallback: "/metrics" },
-  { name: "log-level", kind: "string", alias: "l", description: "debug, info, warn or error", fallback: "info" },
-  {
-    name: "log-format",
-    kind: "string",
-    alias: "f",
-    description: "how log lines look",
-    fallback: "text",
-    values: ["text", "json"],
-  },
+  ...logFlags,
 ];

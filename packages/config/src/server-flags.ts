@@ -1,5 +1,6 @@
 /** The flags of `smcp server`: help, checks and the reference come from this table. */
 import type { Flag } from "./flags.ts";
+import { logFlags } from "./log-flags.ts";
 
 export const serverFlags: readonly Flag[] = [
   {
@@ -8,15 +9,7 @@ export const serverFlags: readonly Flag[] = [
     alias: "c",
     description: "YAML or JSON file; left out: configs/proxy-server.yml, smcp.yaml, then the user's and the system's",
   },
-  { name: "log-level", kind: "string", alias: "l", description: "debug, info, warn or error", fallback: "info" },
-  {
-    name: "log-format",
-    kind: "string",
-    alias: "f",
-    description: "how log lines look",
-    fallback: "text",
-    values: ["text", "json"],
-  },
+  ...logFlags,
   { name: "auth-mode", kind: "string", description: "instead of the file's auth.mode", values: ["none", "oidc"] },
   {
     name: "output",
